@@ -1,0 +1,1 @@
+//! Lease, plan, waves, convergence, rollback, releases: a pure core and a thin driver. Never prints.

@@ -1,0 +1,1 @@
+//! A thin client of the Docker Engine API. Decides nothing.

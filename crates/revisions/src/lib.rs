@@ -1,0 +1,1 @@
+//! Alembic revision files to graph, targets and plans. Starts no Python, opens no database.

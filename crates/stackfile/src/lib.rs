@@ -1,0 +1,1 @@
+//! Stack files to Engine API bodies. Never talks to an engine.
