@@ -1,2 +1,34 @@
-//! One command takes a stack on Docker Swarm and its PostgreSQL database from one release to the next, or leaves both as they were.
-fn main() {}
+//! `tidegate`: arguments in, an exit code out. The work is in the library crates; what another front end would
+//! need does not belong here.
+
+mod cli;
+mod commands;
+mod exit;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+use exit::{Code, Failure};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Code::Internal, format!("the async runtime did not start: {error}")))
+        .and_then(|runtime| runtime.block_on(run(cli.command, &cli.global)));
+    let code = result.unwrap_or_else(|failure| {
+        output::failure(&failure, &cli.global);
+        failure.code
+    });
+    ExitCode::from(code as u8)
+}
+
+async fn run(command: Command, global: &cli::Global) -> Result<Code, Failure> {
+    match command {
+        Command::Migrate(args) => commands::migrate::run(args, global).await,
+    }
+}
