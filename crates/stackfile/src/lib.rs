@@ -1,1 +1,102 @@
-//! Stack files to Engine API bodies. Never talks to an engine.
+//! Stack files to Engine API bodies. Never talks to an engine, never prints.
+//!
+//! The way through the crate, left to right:
+//!
+//! ```text
+//! text ─▶ yaml (places, yaml.v3 scalars) ─▶ interpolate ─▶ schema ─▶ model ─▶ merge ─▶ convert ─▶ Desired
+//! ```
+//!
+//! [`load`] reads one or several files into one [`Stack`]; [`convert()`] makes the bodies that the official
+//! client would send for it. Both return [`Diagnostic`]s, each with the place in the file that it is about.
+
+mod desired;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use diagnostics::Diagnostic;
+
+pub use desired::{
+    Condition, Dependency, Desired, ExternalNetwork, ExternalObject, NetworkBody, ObjectBody, ServiceBody,
+};
+
+/// One stack file, read.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// The name to show in messages: the path as given, or `<stdin>`.
+    pub name: String,
+    /// Where it was read from; `None` for standard input.
+    pub path: Option<PathBuf>,
+    /// Its text.
+    pub text: String,
+}
+
+impl Input {
+    /// Reads a file.
+    pub fn read(path: &Path) -> Result<Self, Diagnostic> {
+        let _ = path;
+        Err(Diagnostic::error("stack-file/unreadable", "not there yet"))
+    }
+
+    /// A text from standard input.
+    pub fn stdin(text: impl Into<String>) -> Self {
+        Self { name: "<stdin>".into(), path: None, text: text.into() }
+    }
+}
+
+/// What a stack file is read with.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The variables that `${NAME}`, bare keys in `environment` and `~` are resolved from.
+    pub environment: BTreeMap<String, String>,
+    /// The folder that relative paths start from when the first input has no path (standard input), and that
+    /// a relative path of the first input starts from.
+    pub working_dir: PathBuf,
+    /// The profiles to enable; `*` enables all.
+    pub profiles: Vec<String>,
+}
+
+/// A stack that was read, and what to tell its author.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The stack.
+    pub stack: Stack,
+    /// What is ignored, deprecated or perhaps not meant.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// The typed, merged stack, with the place of every value that a later step can complain about.
+#[derive(Clone, Debug)]
+pub struct Stack {}
+
+/// Reads one or several files as one stack. Later files override earlier ones; relative paths start from the
+/// folder of the first.
+pub fn load(inputs: &[Input], options: &Options) -> Result<Loaded, Vec<Diagnostic>> {
+    let _ = (inputs, options);
+    Err(vec![Diagnostic::error("stack-file/unfinished", "not there yet")])
+}
+
+/// The Engine API bodies of a stack under a name.
+pub fn convert(stack: &Stack, namespace: &str) -> Result<Desired, Vec<Diagnostic>> {
+    let _ = (stack, namespace);
+    Err(vec![Diagnostic::error("stack-file/unfinished", "not there yet")])
+}
+
+/// The resolved stack as `docker stack config` prints it.
+pub fn config_yaml(stack: &Stack) -> String {
+    let _ = stack;
+    String::new()
+}
+
+/// The resolved stack as JSON.
+pub fn config_json(stack: &Stack) -> serde_json::Value {
+    let _ = stack;
+    serde_json::Value::Null
+}
+
+/// The requests of a first deploy on an empty cluster, for people and tests: `kind`, `method`, `path`, `query`,
+/// `name`, `body`, with a secret's data replaced by `sha256:<hex>`.
+pub fn requests(desired: &Desired) -> serde_json::Value {
+    let _ = desired;
+    serde_json::Value::Null
+}
