@@ -1,1 +1,30 @@
 //! A thin client of the Docker Engine API. Decides nothing.
+//!
+//! [`Api`] is everything Tidegate asks of an engine; [`Client`] is the real thing, and the simulator implements it
+//! too. What is read is typed only where a decision needs a field; what is written back, snapshotted or compared stays
+//! raw JSON, because a typed model drops the fields it does not know (a healthcheck has been lost that way).
+//!
+//! This crate never retries a write, never judges an answer and never prints. It does say exactly how far a failed
+//! call got: see [`Error::may_have_been_applied`].
+
+mod api;
+mod error;
+mod model;
+mod secret;
+mod subscription;
+
+pub use api::Api;
+pub use error::{Call, Error};
+pub use model::container::Container;
+pub use model::event::{Event, EventFilter};
+pub use model::file_object::{FileKind, FileObject};
+pub use model::filter::Filter;
+pub use model::image::{Distribution, Platform};
+pub use model::info::{Info, LocalNodeState};
+pub use model::log::{LogLine, LogOptions, LogSource, LogStream};
+pub use model::network::Network;
+pub use model::node::{ManagerStatus, Node, NodeStatus};
+pub use model::service::{Created, Service, ServiceMode, ServiceStatus, UpdateState, UpdateStatus};
+pub use model::task::{Task, TaskFilter, TaskState, TaskStatus};
+pub use secret::Secret;
+pub use subscription::{Subscription, Supply};

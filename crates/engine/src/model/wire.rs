@@ -1,0 +1,42 @@
+//! Habits of the engine's JSON that every type has to deal with.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+/// `null` for a list, a map or a text means an empty one.
+pub(super) fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// An empty text means an absent one.
+pub(super) fn empty_is_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.filter(|text| !text.is_empty()))
+}
+
+/// `{"Index": 12}` is version 12.
+pub(super) fn version_index<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Version {
+        #[serde(default)]
+        index: u64,
+    }
+    Ok(Version::deserialize(deserializer)?.index)
+}
+
+/// The text at a JSON pointer; empty if there is none.
+pub(super) fn text_at<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The labels at a JSON pointer, in the order of their keys.
+pub(super) fn labels_at<'a>(value: &'a Value, pointer: &str) -> BTreeMap<&'a str, &'a str> {
+    let labels = value.pointer(pointer).and_then(Value::as_object);
+    labels.into_iter().flatten().filter_map(|(key, value)| Some((key.as_str(), value.as_str()?))).collect()
+}
