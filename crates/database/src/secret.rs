@@ -1,0 +1,99 @@
+//! Values that must never be seen: kept apart by type, and taken out of text that others wrote.
+
+use std::fmt;
+
+/// What is shown in place of a secret.
+const HIDDEN: &str = "********";
+/// A secret shorter than this is taken out of foreign text only where its context shows that it is one: the
+/// password `app` must not turn every `application` into asterisks.
+const LONG_ENOUGH_TO_BE_UNIQUE: usize = 8;
+
+/// A password. `Debug` and `Display` hide it; [`Secret::reveal`] is called only where it goes to the server.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps a value out of sight.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// The text with every appearance of this secret hidden, also in its percent-encoded form.
+    pub fn redact(&self, text: &str) -> String {
+        if self.0.is_empty() {
+            return text.to_owned();
+        }
+        let mut text = text.to_owned();
+        let encoded = percent_encode(&self.0);
+        for form in [self.0.as_str(), &encoded, &encoded.replace("%20", "+")] {
+            if form.len() >= LONG_ENOUGH_TO_BE_UNIQUE {
+                text = text.replace(form, HIDDEN);
+            } else {
+                text = text.replace(&format!(":{form}@"), &format!(":{HIDDEN}@"));
+                for before in ["password=", "password='", "PASSWORD '", "password: ", "'password': '"] {
+                    text = text.replace(&format!("{before}{form}"), &format!("{before}{HIDDEN}"));
+                }
+            }
+        }
+        text
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(HIDDEN)
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(HIDDEN)
+    }
+}
+
+/// RFC 3986: everything but the unreserved characters is encoded, as `SQLAlchemy` and most people's scripts do.
+fn percent_encode(text: &str) -> String {
+    use fmt::Write;
+    text.bytes().fold(String::new(), |mut encoded, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+        encoded
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_hides_itself_and_its_encoded_form() {
+        let secret = Secret::new("pa55:w@rd");
+        assert_eq!(format!("{secret} {secret:?}"), "******** ********");
+        assert_eq!(
+            secret.redact("postgresql://u:pa55%3Aw%40rd@h/d and password=pa55:w@rd"),
+            "postgresql://u:********@h/d and password=********"
+        );
+    }
+
+    #[test]
+    fn a_short_secret_does_not_eat_ordinary_words() {
+        let secret = Secret::new("app");
+        assert_eq!(
+            secret.redact("application at postgresql://app:app@h/app"),
+            "application at postgresql://app:********@h/app"
+        );
+    }
+
+    #[test]
+    fn an_empty_secret_changes_nothing() {
+        assert_eq!(Secret::new("").redact("text"), "text");
+    }
+}
