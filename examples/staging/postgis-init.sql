@@ -1,0 +1,2 @@
+CREATE EXTENSION postgis;
+CREATE EXTENSION postgis_topology;
