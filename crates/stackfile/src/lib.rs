@@ -10,6 +10,11 @@
 //! client would send for it. Both return [`Diagnostic`]s, each with the place in the file that it is about.
 
 mod desired;
+mod interpolate;
+mod notation;
+mod path;
+mod report;
+mod yaml;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,16 @@
+//! YAML text to a tree in which every value keeps its place, with the scalar rules of Go's yaml.v3 (the library
+//! of the official client): `0440` is 288, `yes` is a string, `<<` merges shallowly, a key given twice is an error.
+//!
+//! Knows nothing of stack files.
+
+mod float;
+mod node;
+mod parse;
+mod scalar;
+mod timestamp;
+
+pub(crate) use float::go_float;
+pub(crate) use node::{Entry, Map, Node, Value};
+pub(crate) use parse::{Document, parse};
+pub(crate) use scalar::{Tag, is_plain_string, parse_float};
+pub(crate) use timestamp::Timestamp;
