@@ -8,12 +8,18 @@
 //! call got: see [`Error::may_have_been_applied`].
 
 mod api;
+mod client;
+mod endpoint;
 mod error;
+mod http;
 mod model;
 mod secret;
 mod subscription;
+mod transport;
 
 pub use api::Api;
+pub use client::{Client, Timeouts};
+pub use endpoint::{Endpoint, Environment, Tls};
 pub use error::{Call, Error};
 pub use model::container::Container;
 pub use model::event::{Event, EventFilter};

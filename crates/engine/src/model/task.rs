@@ -120,7 +120,7 @@ struct WireContainer {
     exit_code: Option<i64>,
 }
 
-/// How far a task has come, in the order of its life (swarmkit, api/types.proto, TaskState).
+/// How far a task has come, in the order of its life (swarmkit, api/types.proto, `TaskState`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TaskState {
     /// Anything a newer engine may say; counted as not begun.
