@@ -10,6 +10,7 @@ impl Error {
     /// engine's own words.
     pub fn from_answer(call: &Call, status: u16, message: &str) -> Self {
         let what = call.what.clone();
+        let remote = message.trim_start().starts_with("rpc error");
         let message = tidy(message);
         let says = |words: &str| message.contains(words);
         if says("update out of sequence") {
@@ -20,6 +21,8 @@ impl Error {
             || says("not the leader")
             || says("no elected primary cluster manager")
             || says("raft: stopped")
+            // Without a quorum a manager waits for its peers until its own deadline.
+            || remote && says("context deadline exceeded")
         {
             return Self::NoLeader { what, message };
         }
