@@ -1,5 +1,7 @@
 //! The client against an engine made of fixed answers: what is sent, how far a failed call got, garbage.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
 mod fake;
 
 use engine::{
