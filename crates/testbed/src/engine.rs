@@ -1,0 +1,160 @@
+//! A Docker engine of the tests' own, with a Swarm of one node and the images of the staging example.
+//!
+//! `scripts/engine` starts and stops it. `./test` starts one for all tests and names its folder in
+//! `TIDEGATE_TEST_ENGINE`; without that, each [`Engine`] is a new one that ends with the test.
+
+use std::env;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use crate::command::{self, Finished};
+
+/// The environment variable that names the folder of a running engine.
+pub const SHARED: &str = "TIDEGATE_TEST_ENGINE";
+
+const START_LIMIT: Duration = Duration::from_secs(145);
+const BUILD_LIMIT: Duration = Duration::from_mins(15);
+const DOCKER_LIMIT: Duration = Duration::from_mins(1);
+
+/// A Docker engine, in a network namespace of its own.
+#[derive(Debug)]
+pub struct Engine {
+    folder: PathBuf,
+    owned: Option<Guard>,
+    /// Two stacks at once are more than a small machine carries in time: tests with an engine take turns.
+    _turn: File,
+}
+
+/// Stops an engine when the test ends, however it ends: its stdin closes with this process.
+#[derive(Debug)]
+struct Guard {
+    watcher: Child,
+    _folder: tempfile::TempDir,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        drop(self.watcher.stdin.take());
+        let _ = self.watcher.wait();
+    }
+}
+
+impl Engine {
+    /// The shared engine, or a new one. Waits for other tests to be done with theirs.
+    #[track_caller]
+    pub fn start() -> Self {
+        let turn = take_turn();
+        if let Some(folder) = env::var_os(SHARED).map(PathBuf::from) {
+            let engine = Self { folder, owned: None, _turn: turn };
+            engine.docker(["info"]).expect_success();
+            return engine;
+        }
+        let folder = tempfile::Builder::new()
+            .prefix("tidegate-")
+            .tempdir()
+            .unwrap_or_else(|error| panic!("no temporary folder: {error}"));
+        let path = folder.path().join("engine");
+        let script = script("scripts/engine");
+        let watcher = Command::new("sh")
+            .args(["-c", "read _; exec \"$0\" down \"$1\" 2>/dev/null"])
+            .args([&script, &path])
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("sh does not start: {error}"));
+        let engine = Self { folder: path, owned: Some(Guard { watcher, _folder: folder }), _turn: turn };
+        command::run(Command::new(script).arg("up").arg(&engine.folder), START_LIMIT).expect_success();
+        engine
+    }
+
+    /// Whether this engine ends with this value.
+    pub fn is_owned(&self) -> bool {
+        self.owned.is_some()
+    }
+
+    /// The value for `DOCKER_HOST`.
+    pub fn host(&self) -> String {
+        format!("unix://{}", self.folder.join("docker.sock").display())
+    }
+
+    /// Builds the images of `examples/staging`, with the given `tidegate` or without one; quick when they are
+    /// there.
+    #[track_caller]
+    pub fn build_images(&self, tidegate: Option<&Path>) {
+        let mut build = Command::new(script("examples/staging/build-images"));
+        build.arg("--tidegate").arg(tidegate.unwrap_or(Path::new("none"))).env("DOCKER_HOST", self.host());
+        command::run(&mut build, BUILD_LIMIT).expect_success();
+    }
+
+    /// An image of a few megabytes that has `sleep` and nothing else, under the given names.
+    #[track_caller]
+    pub fn build_sleeper(&self, names: &[&str]) {
+        let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("no temporary folder: {error}"));
+        let archive = folder.path().join("sleeper.tar");
+        // The program and the libraries that it says it needs.
+        let pack = "set -e; libraries=$(ldd /bin/sleep | grep -o '/[^ ]*'); \
+                    tar -chf \"$1\" /bin/sleep $libraries 2>/dev/null";
+        let mut tar = Command::new("sh");
+        tar.args(["-c", pack, "sh"]).arg(&archive);
+        command::run(&mut tar, DOCKER_LIMIT).expect_success();
+        let change = "CMD [\"/bin/sleep\", \"100000\"]";
+        for name in names {
+            // A label that differs gives each name an image of its own.
+            let label = format!("LABEL name={name}");
+            let archive = archive.display().to_string();
+            self.docker(["import", "-c", change, "-c", &label, &archive, name]).expect_success();
+        }
+    }
+
+    /// Runs the stock client against this engine.
+    #[track_caller]
+    pub fn docker<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(&self, arguments: I) -> Finished {
+        command::run(self.docker_command().args(arguments), DOCKER_LIMIT)
+    }
+
+    /// The stock client with `DOCKER_HOST` set, and no other settings of the machine.
+    pub fn docker_command(&self) -> Command {
+        let mut command = Command::new("docker");
+        command.env("DOCKER_HOST", self.host()).env("DOCKER_CLI_HINTS", "false").env_remove("DOCKER_CONTEXT");
+        command
+    }
+
+    /// A command in the engine's network namespace, where its published ports and its registry are.
+    pub fn inside(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(script("scripts/engine"));
+        command.arg("exec").arg(&self.folder).arg(program);
+        command
+    }
+
+    /// GET of a URL inside the namespace: the status code (0 where nothing answered) and the body.
+    #[track_caller]
+    pub fn get(&self, url: &str) -> (u16, String) {
+        let mut curl = self.inside("curl");
+        curl.args(["-s", "-m", "5", "-w", "\n%{http_code}", url]);
+        let answer = command::run(&mut curl, DOCKER_LIMIT).stdout;
+        let (body, code) = answer.rsplit_once('\n').unwrap_or(("", "0"));
+        (code.parse().unwrap_or(0), body.to_owned())
+    }
+}
+
+/// A script of the repository, by its path from the root.
+pub(crate) fn script(path: &str) -> PathBuf {
+    root().join(path)
+}
+
+/// The repository's root.
+pub fn root() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    root.canonicalize().unwrap_or_else(|error| panic!("{}: {error}", root.display()))
+}
+
+fn take_turn() -> File {
+    let build = root().join("build");
+    fs::create_dir_all(&build).unwrap_or_else(|error| panic!("{}: {error}", build.display()));
+    let path = build.join("engine.lock");
+    let file = File::create(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    file.lock().unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    file
+}
