@@ -71,3 +71,16 @@ pub struct Deletion {
     /// The chain from `implied_by` down to `row`, both included.
     pub path: Vec<String>,
 }
+
+impl crate::History {
+    /// What these rows of the version table mean, and whether they can be repaired with a proof.
+    pub fn diagnose(&self, rows: &[String]) -> Diagnosis {
+        Diagnosis {
+            rows: rows.to_vec(),
+            findings: Vec::new(),
+            repair: None,
+            applied: Vec::new(),
+            pending: Vec::new(),
+        }
+    }
+}

@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 
 use diagnostics::Diagnostic;
 
-use crate::diagnosis::Diagnosis;
-use crate::plan::Plan;
+use crate::check::check;
+use crate::graph::{Graph, NodeSet, order};
 use crate::revision::{Dynamic, Revision};
-use crate::target::TargetError;
 
 /// All revisions of a project and how they depend on each other. Free of cycles, duplicate ids and missing
 /// parents by construction.
 #[derive(Clone, Debug)]
 pub struct History {
     revisions: Vec<Revision>,
+    graph: Graph,
     warnings: Vec<Diagnostic>,
 }
 
@@ -21,7 +21,11 @@ impl History {
     /// Links revisions, given in the order in which Alembic reads the folder (the tie-break between parallel
     /// branches).
     pub fn new(revisions: Vec<Revision>) -> Result<Self, Vec<Diagnostic>> {
-        Ok(Self { revisions, warnings: Vec::new() })
+        let edges = check(&revisions)?;
+        let ids = revisions.iter().map(|revision| revision.id.clone()).collect();
+        let labels: Vec<Vec<String>> =
+            revisions.iter().map(|revision| revision.branch_labels.clone()).collect();
+        Ok(Self { graph: Graph::link(ids, edges, &labels), revisions, warnings: Vec::new() })
     }
 
     /// The revisions in the order in which they were read.
@@ -31,7 +35,7 @@ impl History {
 
     /// The revision with exactly this id.
     pub fn revision(&self, id: &str) -> Option<&Revision> {
-        self.revisions.iter().find(|revision| revision.id == id)
+        self.graph.node(id).map(|node| &self.revisions[node])
     }
 
     /// What is doubtful about the files, though they can be used.
@@ -45,75 +49,93 @@ impl History {
         self.revisions.iter().flat_map(|revision| revision.dynamic.iter().map(move |value| (revision, value)))
     }
 
-    /// Revisions that no other has as its down revision.
+    /// Revisions that no other has as its down revision, in file order.
     pub fn heads(&self) -> Vec<&str> {
-        Vec::new()
+        self.ids(self.graph.heads())
     }
 
-    /// Heads that no other revision depends on either: the rows of a database that is up to date.
+    /// Heads that no other revision depends on either: the rows of a database that is up to date. In file order.
     pub fn real_heads(&self) -> Vec<&str> {
-        Vec::new()
+        self.ids(self.graph.real_heads())
     }
 
-    /// Revisions without a down revision.
+    /// Revisions without a down revision, in file order.
     pub fn bases(&self) -> Vec<&str> {
-        Vec::new()
+        self.ids(self.graph.bases())
     }
 
-    /// Bases that depend on nothing.
+    /// Bases that depend on nothing, in file order.
     pub fn real_bases(&self) -> Vec<&str> {
-        Vec::new()
+        self.ids(self.graph.real_bases())
     }
 
     /// The labels of a revision: its own and those that spread to it.
     pub fn labels(&self, id: &str) -> BTreeSet<&str> {
-        let _ = id;
-        BTreeSet::new()
+        self.node_labels(id).into_iter().flatten().map(String::as_str).collect()
+    }
+
+    /// The parents of a revision, by `down_revision` alone.
+    pub fn down(&self, id: &str) -> Vec<&str> {
+        self.graph.node(id).map(|node| self.ids(self.graph.down(node).iter().copied())).unwrap_or_default()
+    }
+
+    /// What a revision depends on (`depends_on`), labels resolved to ids.
+    pub fn depends_on(&self, id: &str) -> Vec<&str> {
+        self.graph.node(id).map(|node| self.ids(self.graph.depends(node).iter().copied())).unwrap_or_default()
     }
 
     /// Parents and dependencies, less the dependencies that an ancestor has already declared.
     pub fn normalized_down(&self, id: &str) -> Vec<&str> {
-        let _ = id;
-        Vec::new()
+        self.graph
+            .node(id)
+            .map(|node| self.ids(self.graph.normalized(node).iter().copied()))
+            .unwrap_or_default()
     }
 
     /// Everything that has to be applied before this revision and the revision itself, dependencies included.
     pub fn ancestors(&self, id: &str) -> BTreeSet<&str> {
-        let _ = id;
-        BTreeSet::new()
+        let Some(node) = self.graph.node(id) else { return BTreeSet::new() };
+        self.graph.ancestors(&[node]).iter().map(|node| self.graph.id(node)).collect()
+    }
+
+    /// Everything that needs this revision and the revision itself, dependencies included.
+    pub fn descendants(&self, id: &str) -> BTreeSet<&str> {
+        let Some(node) = self.graph.node(id) else { return BTreeSet::new() };
+        self.graph.descendants(&[node]).iter().map(|node| self.graph.id(node)).collect()
     }
 
     /// All revisions in the order of an upgrade from nothing to all heads.
     pub fn history(&self) -> Vec<&Revision> {
-        Vec::new()
+        let mut all = NodeSet::empty(self.graph.len());
+        (0..self.graph.len()).for_each(|node| {
+            all.insert(node);
+        });
+        self.upgrade_order(&all, &self.graph.real_heads())
+            .into_iter()
+            .map(|node| &self.revisions[node])
+            .collect()
     }
 
-    /// The revisions that a target names: `head`, `heads`, `base`, an id or a unique part of one, `LABEL@head`,
-    /// or several of these separated by commas.
-    pub fn resolve(&self, target: &str) -> Result<Vec<String>, TargetError> {
-        Err(TargetError::unresolved(target))
+    pub(crate) fn graph(&self) -> &Graph {
+        &self.graph
     }
 
-    /// The steps from these rows of the version table to the target, relative ones (`+1`, `x@+1`) included.
-    pub fn plan_upgrade(&self, rows: &[String], target: &str) -> Result<Plan, TargetError> {
-        let _ = rows;
-        Err(TargetError::unresolved(target))
+    pub(crate) fn add_warnings(&mut self, warnings: Vec<Diagnostic>) {
+        self.warnings.extend(warnings);
     }
 
-    /// The steps back from these rows to the target.
-    pub fn plan_downgrade(&self, rows: &[String], target: &str) -> Result<Plan, TargetError> {
-        let _ = rows;
-        Err(TargetError::unresolved(target))
+    /// The members of a set, oldest first.
+    pub(crate) fn upgrade_order(&self, members: &NodeSet, heads: &[usize]) -> Vec<usize> {
+        let mut order = order::newest_first(&self.graph, members, heads);
+        order.reverse();
+        order
     }
 
-    /// What these rows of the version table mean, and whether they can be repaired with a proof.
-    pub fn diagnose(&self, rows: &[String]) -> Diagnosis {
-        Diagnosis {
-            rows: rows.to_vec(),
-            findings: Vec::new(),
-            repair: None,
-            applied: Vec::new(),
-            pending: Vec::new(),
-        }
+    pub(crate) fn ids(&self, nodes: impl IntoIterator<Item = usize>) -> Vec<&str> {
+        nodes.into_iter().map(|node| self.graph.id(node)).collect()
+    }
+
+    fn node_labels(&self, id: &str) -> Option<&BTreeSet<String>> {
+        self.graph.node(id).map(|node| self.graph.labels(node))
     }
 }

@@ -4,15 +4,18 @@
 //! history answers everything else without IO: which revisions a target names, the steps from the rows of a version
 //! table to it, what broken rows mean, which extensions the files use.
 
+mod check;
 mod config;
 mod diagnosis;
 mod extensions;
+mod graph;
 mod history;
 mod merge;
 mod plan;
 mod reader;
 mod revision;
 mod secret;
+mod similar;
 mod target;
 
 pub use config::{Config, ConfigOptions, Setting, find_config};
@@ -21,7 +24,7 @@ pub use extensions::{ExtensionNeed, ExtensionUse, required_extensions};
 pub use history::History;
 pub use merge::{MergeFile, merge_file};
 pub use plan::{Direction, Plan, Step};
-pub use reader::{read, read_versions, read_with};
+pub use reader::{COMPUTED, read, read_text, read_versions, read_with};
 pub use revision::{Answer, Answers, Dynamic, Revision};
 pub use secret::Secret;
 pub use target::{TargetError, TargetErrorKind};

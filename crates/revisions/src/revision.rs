@@ -24,6 +24,12 @@ pub struct Revision {
     pub dynamic: Vec<Dynamic>,
     /// Where the id is declared, or the start of the file when the id comes from the file's name.
     pub place: Place,
+    /// The value of `down_revision`.
+    pub down_revision_place: Option<Place>,
+    /// The value of `depends_on`.
+    pub depends_on_place: Option<Place>,
+    /// The value of `branch_labels`.
+    pub branch_labels_place: Option<Place>,
 }
 
 /// A declaration whose value is computed when Python imports the file.
