@@ -1,1 +1,55 @@
 //! Lease, plan, waves, convergence, rollback, releases: a pure core and a thin driver. Never prints.
+//!
+//! The core decides and does no IO:
+//!
+//! | module | decides |
+//! |---|---|
+//! | `settings` | what `x-tidegate` says |
+//! | `order` | which service is the gate, what comes before it, what waits for it |
+//! | `spec` | whether two specs are the same, and how they differ |
+//! | `target` | what is wanted, with digests |
+//! | `plan` | what has to be done, and what somebody else changed |
+//! | `gate` | the gate's service, its log, the verdict |
+//! | `converge` | whether a service is there, and whether it can still get there |
+//! | `release`, `seal` | how a release is recorded |
+//!
+//! The driver does what the core decided, through [`engine::Api`] only: `observe`, `images`, `lease`, `write`,
+//! `watch`, `gate_run`, `rollout`, `rollback`, and the operations themselves: `deploy`, `remove`, `status`.
+
+mod converge;
+mod deploy;
+mod error;
+mod event;
+mod gate;
+mod gate_run;
+mod images;
+mod lease;
+mod live;
+mod observe;
+mod order;
+mod plan;
+mod release;
+mod remove;
+mod rollback;
+mod rollout;
+mod seal;
+mod settings;
+mod spec;
+mod status;
+mod target;
+mod watch;
+mod write;
+
+pub use converge::Trouble;
+pub use deploy::{Deployed, Options, deploy, make_plan};
+pub use error::{Error, Restored};
+pub use event::{Event, ServiceEvent, ServiceState, Sink};
+pub use images::ResolveImage;
+pub use lease::{Holder, abandon as abandon_lease};
+pub use plan::{Action, Foreign, OnDrift, Plan, PlanOptions, PlanSummary, ServiceSummary, WaveSummary};
+pub use remove::{Removed, remove};
+pub use rollout::wall_clock;
+pub use settings::{Environment, Settings};
+pub use spec::Change;
+pub use status::{ReleaseStatus, ServiceStatus, Status, status};
+pub use target::Target;

@@ -1,0 +1,222 @@
+//! Running a gate: its service is created once, its log is followed, its end is judged by `gate`.
+
+use std::time::Duration;
+
+use engine::{
+    Api, Error as EngineError, LogLine, LogOptions, LogSource, Service, Task, TaskFilter, TaskState,
+};
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
+
+use crate::error::Error;
+use crate::event::{Event, ServiceEvent, ServiceState, Sink};
+use crate::gate::{self, Crossed, End, Line, NotCrossed, Report, read_line};
+use crate::spec::{self, SPEC_LABEL};
+use crate::target::Wanted;
+use crate::write::{self, WriteError};
+
+const LOOK: Duration = Duration::from_millis(400);
+/// How long the engine may be silent (an election, a restart) before the run is given up.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// How long a task may wait for a node that fits.
+const PLACEMENT_GRACE: Duration = Duration::from_secs(20);
+/// The log's last lines can arrive after the task's end.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+/// How many of the last log lines are shown when a gate fails.
+const LOG_LINES: usize = 20;
+
+/// One run of a gate.
+pub(crate) struct GateRun<'a, A> {
+    /// The engine.
+    pub api: &'a A,
+    /// Where events go.
+    pub sink: Sink<'a>,
+    /// The gate.
+    pub wanted: &'a Wanted,
+    /// The full name of the run's service.
+    pub name: &'a str,
+    /// The body of the run's service.
+    pub body: &'a Value,
+}
+
+/// How a run ended, if the engine could tell.
+pub(crate) struct GateEnd {
+    /// The verdict.
+    pub verdict: Result<Crossed, NotCrossed>,
+    /// The last lines of its log.
+    pub log: Vec<String>,
+}
+
+/// What the log has said so far.
+#[derive(Default)]
+struct Heard {
+    lines: usize,
+    last: Vec<String>,
+    report: Option<Box<Report>>,
+}
+
+impl<A: Api> GateRun<'_, A> {
+    /// Runs the gate, or continues to watch a run of this release that an interrupted deploy began.
+    pub(crate) async fn run(&self) -> Result<GateEnd, Error> {
+        let service = self.service().await?;
+        // A run that an interrupted deploy began carries a run id of its own.
+        let run = gate::run_of(&service.spec).unwrap_or_default().to_owned();
+        self.tell(ServiceState::Running, None);
+        let mut heard = Heard::default();
+        let end = self.watch(&service.id, &mut heard).await?;
+        if end != End::Exited(0) || gate::reports_rows(self.body) {
+            self.hear_the_rest(&service.id, &mut heard).await;
+        }
+        let must_report = gate::reports_rows(self.body);
+        let verdict = gate::verdict(&end, heard.report.as_deref(), &run, must_report);
+        match &verdict {
+            Ok(crossed) => self.tell(ServiceState::Completed, crossed.rows.as_ref().map(|rows| level(rows))),
+            Err(failed) => self.tell(ServiceState::Failed, Some(failed.message.clone())),
+        }
+        Ok(GateEnd { verdict, log: heard.last })
+    }
+
+    async fn service(&self) -> Result<Service, Error> {
+        if let Some(service) = self.api.service(self.name).await? {
+            if spec::label(&service.spec, SPEC_LABEL) == spec::label(self.body, SPEC_LABEL) {
+                return Ok(service);
+            }
+            // A run of this number for another content was never judged, and nothing waits for it any more.
+            remove_and_wait(self.api, &service.id, self.name).await?;
+        }
+        let run = gate::run_of(self.body).unwrap_or_default();
+        write::create(self.api, self.name, self.body, |live| gate::run_of(live) == Some(run)).await.map_err(
+            |error| match error {
+                WriteError::Engine(error) => Error::Engine(error),
+                other => Error::Engine(EngineError::Refused {
+                    what: format!("create service {}", self.name),
+                    status: 409,
+                    message: other.to_string(),
+                }),
+            },
+        )
+    }
+
+    async fn watch(&self, id: &str, heard: &mut Heard) -> Result<End, Error> {
+        let begun = Instant::now();
+        let mut answered = Instant::now();
+        loop {
+            let answer = self.api.tasks(&TaskFilter::service(id)).await;
+            self.listen(id, heard).await;
+            match answer {
+                Ok(tasks) => {
+                    answered = Instant::now();
+                    if let Some(end) = end_of(tasks.last(), begun.elapsed()) {
+                        return Ok(end);
+                    }
+                }
+                Err(error) if error.is_transient() && answered.elapsed() < PATIENCE => {}
+                Err(error) => return Err(error.into()),
+            }
+            if begun.elapsed() >= self.wanted.timeout {
+                remove_and_wait(self.api, id, self.name).await?;
+                let seconds = self.wanted.timeout.as_secs();
+                return Ok(End::Lost(format!("it did not end within {seconds} s and was stopped")));
+            }
+            sleep(LOOK).await;
+        }
+    }
+
+    /// Reads what is new in the log and tells it.
+    async fn listen(&self, id: &str, heard: &mut Heard) {
+        // A log that cannot be read now may be readable in a moment; without it the verdict is the stricter one.
+        let Ok(lines) = self.api.logs(LogSource::Service(id), &LogOptions::default()).await else { return };
+        for line in lines.iter().skip(heard.lines) {
+            self.hear(line, heard);
+        }
+        heard.lines = heard.lines.max(lines.len());
+    }
+
+    fn hear(&self, line: &LogLine, heard: &mut Heard) {
+        let read = read_line(&line.text);
+        let shown = match &read {
+            Line::Revision { message, .. } | Line::Event(message) | Line::Text(message) => {
+                Some(message.clone())
+            }
+            Line::Report(_) => None,
+        };
+        heard.last.extend(shown.clone());
+        let excess = heard.last.len().saturating_sub(LOG_LINES);
+        heard.last.drain(..excess);
+        let (kind, revision) = match read {
+            Line::Report(report) => {
+                heard.report = Some(report);
+                return;
+            }
+            Line::Revision { revision, .. } => ("revision", Some(revision)),
+            Line::Event(_) => ("event", None),
+            Line::Text(_) => ("output", None),
+        };
+        let message = shown.unwrap_or_default();
+        (self.sink)(Event::Gate { gate: self.wanted.key.clone(), kind, revision, message });
+    }
+
+    async fn hear_the_rest(&self, id: &str, heard: &mut Heard) {
+        let ended = Instant::now();
+        while heard.report.is_none() && ended.elapsed() < LAST_WORDS {
+            self.listen(id, heard).await;
+            if heard.report.is_none() {
+                sleep(LOOK).await;
+            }
+        }
+    }
+
+    fn tell(&self, state: ServiceState, note: Option<String>) {
+        let running = u64::from(state == ServiceState::Completed);
+        let service = self.wanted.key.clone();
+        (self.sink)(Event::Service(ServiceEvent { service, state, running, wanted: 1, note }));
+    }
+}
+
+fn level(rows: &[String]) -> String {
+    match rows {
+        [] => "the database has no revision, as the code wants".to_owned(),
+        rows => format!("the database is at {}", rows.join(", ")),
+    }
+}
+
+fn end_of(task: Option<&Task>, elapsed: Duration) -> Option<End> {
+    let task = task?;
+    let words = match task.status.err.as_str() {
+        "" => task.status.message.clone(),
+        error => error.to_owned(),
+    };
+    match task.status.state {
+        TaskState::Complete => Some(End::Exited(task.status.exit_code.unwrap_or(0))),
+        TaskState::Failed => Some(match task.status.exit_code {
+            Some(code) if code != 0 => End::Exited(code),
+            _ => End::Lost(words),
+        }),
+        TaskState::Rejected | TaskState::Shutdown | TaskState::Remove | TaskState::Orphaned => {
+            Some(End::Lost(format!("{}: {words}", task.status.state)))
+        }
+        TaskState::New | TaskState::Pending if elapsed >= PLACEMENT_GRACE && task.node_id.is_none() => {
+            let why =
+                if words.is_empty() { "no free address in one of its networks".to_owned() } else { words };
+            Some(End::Lost(format!("no node took it: {why}")))
+        }
+        _ => None,
+    }
+}
+
+/// Removes a gate's service and waits until its task is gone, so that no migration runs on unwatched.
+async fn remove_and_wait<A: Api>(api: &A, id: &str, name: &str) -> Result<(), Error> {
+    const BOUND: Duration = Duration::from_secs(90);
+    api.remove_service(id).await?;
+    let begun = Instant::now();
+    while api.tasks(&TaskFilter::service(id)).await?.iter().any(|task| !task.status.state.is_final()) {
+        if begun.elapsed() >= BOUND {
+            return Err(Error::TimedOut {
+                what: format!("the task of `{name}` to end"),
+                seconds: BOUND.as_secs(),
+            });
+        }
+        sleep(LOOK).await;
+    }
+    Ok(())
+}

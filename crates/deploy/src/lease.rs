@@ -1,0 +1,234 @@
+//! The lease: one deployer of a stack at a time, over all managers and machines.
+//!
+//! It is a Swarm config with a fixed name: the managers let only one be created, and a label update is
+//! compare-and-swap on its version (facts/docker-stack.md). Its holder renews it; a holder that cannot renew it stops
+//! writing well before anybody else may take it over.
+//!
+//! Whether a holder is dead is never judged by comparing two machines' clocks: either its process is known to be gone
+//! on this very machine, or the managers' own clock says that it has been silent for long, or this process has
+//! itself seen it silent for the lease's whole time.
+
+use std::time::Duration;
+
+use engine::{Api, Error as EngineError, FileKind, FileObject};
+use jiff::Timestamp;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::error::Error;
+use crate::event::{Event, Sink};
+use crate::release::{KIND_LABEL, STACK_LABEL, config_name};
+
+/// A holder that was silent for so long has lost the lease.
+const TIME_TO_LIVE: Duration = Duration::from_secs(20);
+/// How often a holder renews it.
+const BEAT: Duration = Duration::from_secs(4);
+/// A holder that could not renew for so long stops writing.
+const STOP_AFTER: Duration = Duration::from_secs(12);
+/// The managers' clocks may differ by some seconds, so by their clock a holder gets three times the time.
+const SILENT_BY_MANAGERS: Duration = Duration::from_mins(1);
+/// How often a waiter looks.
+const LOOK: Duration = Duration::from_millis(500);
+
+const HOLDER_LABEL: &str = "tidegate.holder";
+const NONCE_LABEL: &str = "tidegate.nonce";
+const PROCESS_LABEL: &str = "tidegate.process";
+const BEAT_LABEL: &str = "tidegate.beat";
+
+/// Who wants the lease.
+#[derive(Clone, Debug)]
+pub struct Holder {
+    /// For people: `user@host`.
+    pub who: String,
+    /// Unique for this run.
+    pub nonce: String,
+    /// Identifies the process on its machine; empty if unknown.
+    pub process: String,
+    /// Whether a process, as another run of this machine wrote it, is known to be gone.
+    pub is_gone: fn(&str) -> bool,
+}
+
+/// The lease, held.
+#[derive(Debug)]
+pub(crate) struct Lease<'a, A> {
+    api: &'a A,
+    stack: &'a str,
+    nonce: &'a str,
+    id: String,
+}
+
+/// Takes the lease, waiting at most `wait` for another holder to end.
+pub(crate) async fn acquire<'a, A: Api>(
+    api: &'a A,
+    stack: &'a str,
+    holder: &'a Holder,
+    wait: Duration,
+    sink: Sink<'_>,
+) -> Result<Lease<'a, A>, Error> {
+    let name = config_name(stack, "lease");
+    let begun = Instant::now();
+    let mut seen: Option<(u64, Instant)> = None;
+    let mut announced = false;
+    loop {
+        let Some(current) = create(api, stack, &name, holder).await? else { continue };
+        if current.label(NONCE_LABEL) == Some(&holder.nonce) {
+            return Ok(taken(api, stack, holder, current.id, None, sink));
+        }
+        let since = match seen {
+            Some((version, since)) if version == current.version => since,
+            _ => Instant::now(),
+        };
+        seen = Some((current.version, since));
+        let who = current.label(HOLDER_LABEL).unwrap_or("somebody").to_owned();
+        if since.elapsed() >= TIME_TO_LIVE || is_dead(api, &current, holder).await? {
+            let spec = current.relabelled(labels(stack, holder, 0));
+            match api.update_file_object(FileKind::Config, &current.id, current.version, &spec).await {
+                Ok(()) => return Ok(taken(api, stack, holder, current.id, Some(who), sink)),
+                // Somebody else was quicker, it is back after all, or the answer is lost: look again.
+                Err(error) if error.may_have_been_applied() || is_gone(&error) => continue,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if begun.elapsed() >= wait {
+            return Err(Error::LeaseHeld { stack: stack.to_owned(), holder: who, seconds: wait.as_secs() });
+        }
+        if !announced {
+            sink(Event::LeaseWaiting { holder: who, at_most: wait.as_secs() });
+            announced = true;
+        }
+        sleep(LOOK).await;
+    }
+}
+
+fn taken<'a, A>(
+    api: &'a A,
+    stack: &'a str,
+    holder: &'a Holder,
+    id: String,
+    taken_over_from: Option<String>,
+    sink: Sink<'_>,
+) -> Lease<'a, A> {
+    sink(Event::LeaseTaken { taken_over_from });
+    Lease { api, stack, nonce: &holder.nonce, id }
+}
+
+/// Creates the lease, or reads the one that is there. `None`: it went away in between.
+async fn create<A: Api>(
+    api: &A,
+    stack: &str,
+    name: &str,
+    holder: &Holder,
+) -> Result<Option<FileObject>, EngineError> {
+    // Looking first keeps a waiter from writing to the managers' log twice a second.
+    if let Some(current) = api.file_object(FileKind::Config, name).await? {
+        return Ok(Some(current));
+    }
+    let spec = FileObject::spec(name, labels(stack, holder, 0), b"tidegate lease");
+    match api.create_file_object(FileKind::Config, &spec).await {
+        Ok(_) => {}
+        Err(error) if error.may_have_been_applied() => {}
+        Err(error) => return Err(error),
+    }
+    api.file_object(FileKind::Config, name).await
+}
+
+fn labels(stack: &str, holder: &Holder, beat: u64) -> Vec<(String, String)> {
+    [
+        (STACK_LABEL, stack.to_owned()),
+        (KIND_LABEL, "lease".to_owned()),
+        (HOLDER_LABEL, holder.who.clone()),
+        (NONCE_LABEL, holder.nonce.clone()),
+        (PROCESS_LABEL, holder.process.clone()),
+        (BEAT_LABEL, beat.to_string()),
+    ]
+    .map(|(key, value)| (key.to_owned(), value))
+    .to_vec()
+}
+
+async fn is_dead<A: Api>(api: &A, current: &FileObject, holder: &Holder) -> Result<bool, EngineError> {
+    if current.label(PROCESS_LABEL).is_some_and(|process| (holder.is_gone)(process)) {
+        return Ok(true);
+    }
+    let now: Option<Timestamp> = api.info().await?.system_time.parse().ok();
+    let then: Option<Timestamp> = current.updated_at.parse().ok();
+    let (Some(now), Some(then)) = (now, then) else { return Ok(false) };
+    Ok(now.duration_since(then).try_into().is_ok_and(|silent: Duration| silent >= SILENT_BY_MANAGERS))
+}
+
+fn is_gone(error: &EngineError) -> bool {
+    matches!(error, EngineError::NotFound { .. })
+}
+
+impl<A: Api> Lease<'_, A> {
+    /// Does the work while the lease is renewed. When it is lost the work is dropped where it stands: whatever it
+    /// sent may still take effect, but it sends nothing more.
+    pub(crate) async fn hold<T>(&self, work: impl Future<Output = T>) -> Result<T, Error> {
+        tokio::select! {
+            result = work => Ok(result),
+            reason = self.keep_alive() => {
+                Err(Error::LeaseLost { stack: self.stack.to_owned(), reason })
+            }
+        }
+    }
+
+    /// Renews the lease until it is lost; returns how.
+    async fn keep_alive(&self) -> String {
+        let mut renewed = Instant::now();
+        let mut beat = 0;
+        loop {
+            sleep(BEAT).await;
+            beat += 1;
+            let left = STOP_AFTER.saturating_sub(renewed.elapsed());
+            match timeout(left, self.renew_until_done(beat)).await {
+                Ok(Ok(())) => renewed = Instant::now(),
+                Ok(Err(reason)) => return reason,
+                Err(_) => return format!("it could not be renewed for {} s", STOP_AFTER.as_secs()),
+            }
+        }
+    }
+
+    async fn renew_until_done(&self, beat: u64) -> Result<(), String> {
+        loop {
+            match self.renew(beat).await {
+                Ok(true) => return Ok(()),
+                Ok(false) => return Err("another deploy has taken it over".to_owned()),
+                // Ambiguous, no leader, no answer: the next attempt reads again.
+                Err(_) => sleep(LOOK).await,
+            }
+        }
+    }
+
+    async fn renew(&self, beat: u64) -> Result<bool, EngineError> {
+        let Some(current) = self.current().await? else { return Ok(false) };
+        let labels = current.labels().into_iter().filter(|(key, _)| *key != BEAT_LABEL);
+        let labels: Vec<(String, String)> = labels
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .chain([(BEAT_LABEL.to_owned(), beat.to_string())])
+            .collect();
+        let spec = current.relabelled(labels);
+        self.api.update_file_object(FileKind::Config, &self.id, current.version, &spec).await?;
+        Ok(true)
+    }
+
+    /// The lease as the managers have it, if it is still ours.
+    async fn current(&self) -> Result<Option<FileObject>, EngineError> {
+        let current = self.api.file_object(FileKind::Config, &self.id).await?;
+        Ok(current.filter(|current| current.label(NONCE_LABEL) == Some(self.nonce)))
+    }
+
+    /// Gives the lease back. A failure is not worth an error: the lease ends by itself.
+    pub(crate) async fn release(self) {
+        if let Ok(Some(_)) = self.current().await {
+            let _ = self.api.remove_file_object(FileKind::Config, &self.id).await;
+        }
+    }
+}
+
+/// Gives back the lease of a deploy that was interrupted and whose [`Lease`] is gone.
+pub async fn abandon<A: Api>(api: &A, stack: &str, holder: &Holder) {
+    let name = config_name(stack, "lease");
+    if let Ok(Some(current)) = api.file_object(FileKind::Config, &name).await
+        && current.label(NONCE_LABEL) == Some(&holder.nonce)
+    {
+        let _ = api.remove_file_object(FileKind::Config, &current.id).await;
+    }
+}

@@ -1,0 +1,156 @@
+//! What is live, as far as a plan needs it. Pure data, with the names that specs refer to by id.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use engine::{FileKind, FileObject};
+use serde_json::{Value, json};
+use stackfile::ObjectBody;
+
+use crate::release::Release;
+use crate::seal::SealKey;
+use crate::spec;
+
+/// Label of secrets and configs: a fingerprint of the content, made with the stack's key (see `seal`).
+pub(crate) const CONTENT_LABEL: &str = "tidegate.content";
+
+/// What is live.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Live {
+    /// The stack's services: full name and raw spec.
+    pub services: BTreeMap<String, Value>,
+    /// The swarm's networks: id and name.
+    pub networks: BTreeMap<String, String>,
+    /// The swarm's secrets.
+    pub secrets: Vec<FileObject>,
+    /// The configs that the stack names.
+    pub configs: Vec<FileObject>,
+    /// The stack's releases, oldest first.
+    pub releases: Vec<Release>,
+    /// The key that the stack's services carry.
+    pub key: Option<SealKey>,
+}
+
+/// How a secret or config that is there compares with what is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FileState {
+    /// The same.
+    Same,
+    /// Other labels.
+    LabelsDiffer,
+    /// Another content, which cannot be changed in place.
+    ContentDiffers,
+}
+
+impl Live {
+    /// Whether an object exists.
+    pub(crate) fn has(&self, kind: &str, name: &str) -> bool {
+        match kind {
+            "network" => self.networks.values().any(|network| network == name),
+            "secret" => self.secrets.iter().any(|secret| secret.name() == name),
+            _ => self.configs.iter().any(|config| config.name() == name),
+        }
+    }
+
+    /// The objects of a kind.
+    pub(crate) fn files(&self, kind: FileKind) -> &[FileObject] {
+        match kind {
+            FileKind::Secret => &self.secrets,
+            FileKind::Config => &self.configs,
+        }
+    }
+
+    /// How a secret or config compares with what is wanted; `None` if it is not there.
+    pub(crate) fn file_state(&self, kind: FileKind, wanted: &ObjectBody) -> Option<FileState> {
+        let object = self.files(kind).iter().find(|object| object.name() == wanted.name)?;
+        let content = content(&wanted.body);
+        let same_content = match (object.data(), object.label(CONTENT_LABEL), &self.key) {
+            (Some(data), _, _) => Some(data == content),
+            (None, Some(label), Some(key)) => Some(key.fingerprint(&content) == label),
+            _ => None,
+        };
+        let mut labels = object.spec.get("Labels").cloned().unwrap_or(Value::Null);
+        if let Some(labels) = labels.as_object_mut() {
+            labels.remove(CONTENT_LABEL);
+        }
+        let same_labels = spec::same(&labels, wanted.body.get("Labels").unwrap_or(&Value::Null));
+        Some(match same_content {
+            Some(false) => FileState::ContentDiffers,
+            Some(true) if same_labels => FileState::Same,
+            // A secret that the stock client made: only the engine can tell, by refusing an update with other data.
+            _ => FileState::LabelsDiffer,
+        })
+    }
+
+    /// The body of a secret or config with its fingerprint.
+    pub(crate) fn with_fingerprint(wanted: &ObjectBody, key: &SealKey) -> Value {
+        let mut body = wanted.body.clone();
+        spec::set_label(&mut body, CONTENT_LABEL, &key.fingerprint(&content(&wanted.body)));
+        body
+    }
+
+    /// A live spec with names in place of ids, as a stack file's body has them.
+    pub(crate) fn localise(&self, spec: &Value) -> Value {
+        let mut spec = spec.clone();
+        if let Some(networks) = spec.pointer_mut("/TaskTemplate/Networks").and_then(Value::as_array_mut) {
+            for network in networks {
+                let name = network.get("Target").and_then(Value::as_str).and_then(|id| self.networks.get(id));
+                if let Some(name) = name.cloned() {
+                    network["Target"] = json!(name);
+                }
+            }
+        }
+        for kind in [FileKind::Secret, FileKind::Config] {
+            for reference in references(&mut spec, kind) {
+                let id_field = id_field(kind);
+                let id = reference.get(id_field).and_then(Value::as_str).unwrap_or_default();
+                if let Some(object) = self.files(kind).iter().find(|object| object.id == id) {
+                    reference[id_field] = json!(placeholder(kind, object.name()));
+                }
+            }
+        }
+        spec
+    }
+
+    /// A wanted body with ids in place of the placeholders for secrets and configs.
+    pub(crate) fn resolve(&self, body: &Value) -> Value {
+        let mut body = body.clone();
+        for kind in [FileKind::Secret, FileKind::Config] {
+            for reference in references(&mut body, kind) {
+                let id_field = id_field(kind);
+                let wanted = reference.get(id_field).and_then(Value::as_str).unwrap_or_default();
+                let object =
+                    self.files(kind).iter().find(|object| placeholder(kind, object.name()) == wanted);
+                if let Some(object) = object {
+                    reference[id_field] = json!(object.id);
+                }
+            }
+        }
+        body
+    }
+}
+
+fn content(body: &Value) -> Vec<u8> {
+    body.get("Data").and_then(Value::as_str).and_then(|data| STANDARD.decode(data).ok()).unwrap_or_default()
+}
+
+fn references(spec: &mut Value, kind: FileKind) -> impl Iterator<Item = &mut Value> {
+    let list = match kind {
+        FileKind::Secret => "/TaskTemplate/ContainerSpec/Secrets",
+        FileKind::Config => "/TaskTemplate/ContainerSpec/Configs",
+    };
+    spec.pointer_mut(list).and_then(Value::as_array_mut).into_iter().flatten()
+}
+
+fn id_field(kind: FileKind) -> &'static str {
+    match kind {
+        FileKind::Secret => "SecretID",
+        FileKind::Config => "ConfigID",
+    }
+}
+
+/// How the crate `stackfile` writes a reference whose id only the engine knows.
+fn placeholder(kind: FileKind, name: &str) -> String {
+    format!("id:{kind}:{name}")
+}

@@ -1,0 +1,75 @@
+//! Reading what is live from an engine. Reads only.
+
+use std::collections::BTreeMap;
+
+use engine::{Api, Error, FileKind, FileObject, Filter, LocalNodeState};
+
+use crate::live::Live;
+use crate::release::{self, STACK_LABEL, Stored};
+use crate::seal::SealKey;
+use crate::spec::{self, SEAL_LABEL};
+use crate::target::Target;
+
+/// Refuses an engine that is not a manager of an active swarm. Returns the manager's clock (RFC 3339).
+pub(crate) async fn require_manager<A: Api>(api: &A) -> Result<String, Error> {
+    let info = api.info().await?;
+    let what = "deploy a stack".to_owned();
+    if info.local_node_state == LocalNodeState::Active && info.control_available {
+        return Ok(info.system_time);
+    }
+    if info.local_node_state == LocalNodeState::Active {
+        return Err(Error::NotManager { what });
+    }
+    let mut message = format!("its state is {}", info.local_node_state);
+    if !info.swarm_error.is_empty() {
+        message = format!("{message}: {}", info.swarm_error);
+    }
+    Err(Error::SwarmInactive { what, message })
+}
+
+/// Reads what a plan needs. Without a target, only what carries the stack's labels.
+pub(crate) async fn live<A: Api>(api: &A, stack: &str, target: Option<&Target>) -> Result<Live, Error> {
+    let (all, networks) = (Filter::all(), Filter::all());
+    let stack_filter = Filter::stack(stack);
+    let records_filter = Filter::label(STACK_LABEL, stack);
+    let (services, networks, secrets, configs, records) = tokio::try_join!(
+        api.services(&stack_filter),
+        api.networks(&networks),
+        api.file_objects(FileKind::Secret, &all),
+        configs(api, target),
+        api.file_objects(FileKind::Config, &records_filter),
+    )?;
+    let services: BTreeMap<_, _> =
+        services.into_iter().map(|service| (service.name().to_owned(), service.spec)).collect();
+    let key = services.values().find_map(|spec| spec::label(spec, SEAL_LABEL)).and_then(SealKey::from_label);
+    Ok(Live {
+        services,
+        networks: networks
+            .iter()
+            .map(|network| (network.id().to_owned(), network.name().to_owned()))
+            .collect(),
+        secrets,
+        configs,
+        releases: release::read(&records.iter().map(stored).collect::<Vec<_>>(), key.as_ref()),
+        key,
+    })
+}
+
+async fn configs<A: Api>(api: &A, target: Option<&Target>) -> Result<Vec<FileObject>, Error> {
+    let Some(target) = target else { return Ok(Vec::new()) };
+    let own = target.configs.iter().map(|config| config.name.clone());
+    let names: Vec<String> = own.chain(target.external_configs.iter().cloned()).collect();
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    api.file_objects(FileKind::Config, &Filter::names(names)).await
+}
+
+/// A config of Tidegate's as the records read it.
+pub(crate) fn stored(config: &FileObject) -> Stored {
+    Stored {
+        id: config.id.clone(),
+        labels: config.labels().into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
+        data: config.data().unwrap_or_default(),
+    }
+}

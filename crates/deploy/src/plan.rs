@@ -1,0 +1,398 @@
+//! The plan: what is wanted, against what the last release left, against what is live. Pure.
+//!
+//! Unchanged services are not touched (decision 6); a foreign change stops the plan unless the operator says
+//! otherwise (decision 5); a plan with nothing in it writes nothing (invariant 8).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use engine::FileKind;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::gate;
+use crate::live::{FileState, Live};
+use crate::release::{Release, Specs, State};
+use crate::spec::{self, Change, RELEASE_LABEL, SPEC_LABEL, covers, same};
+use crate::target::{Target, Wanted};
+
+/// What to do about a change that somebody else made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnDrift {
+    /// Stop and show it.
+    #[default]
+    Stop,
+    /// Replace it by what the stack file says.
+    Overwrite,
+}
+
+/// What the operator asks of a plan.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PlanOptions {
+    /// What to do about foreign changes.
+    pub on_drift: OnDrift,
+    /// Remove services that the stack file no longer has.
+    pub prune: bool,
+}
+
+/// What a deploy would do.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The number the release gets.
+    pub number: u64,
+    /// An interrupted release of the same content is continued.
+    pub resumes: bool,
+    /// An interrupted release of another content, which this one takes over from.
+    pub supersedes: Option<u64>,
+    /// The waves.
+    pub waves: Vec<PlannedWave>,
+    /// Networks, secrets and configs to create: kind and full name.
+    pub creates: Vec<(&'static str, String)>,
+    /// Secrets and configs whose labels are to be updated: kind and full name.
+    pub updates: Vec<(&'static str, String)>,
+    /// Secrets and configs whose content changed, which the engine refuses: kind and full name.
+    pub changed_content: Vec<(&'static str, String)>,
+    /// Services to remove at the end: full names.
+    pub removes: Vec<String>,
+    /// Changes that others made since the last release.
+    pub foreign: Vec<Foreign>,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+    /// The specs to compare with before each write: what is live now, by full name.
+    pub base: BTreeMap<String, Value>,
+    /// What everything goes back to if it fails.
+    pub previous: Specs,
+    /// Nothing is to be done.
+    pub empty: bool,
+}
+
+/// Services that go together.
+#[derive(Clone, Debug)]
+pub struct PlannedWave {
+    /// Whether these are gates.
+    pub gate: bool,
+    /// What is done to which service.
+    pub services: Vec<PlannedService>,
+}
+
+/// What is done to a service.
+#[derive(Clone, Debug)]
+pub struct PlannedService {
+    /// Its name in the stack file.
+    pub key: String,
+    /// Its full name.
+    pub name: String,
+    /// What is done.
+    pub action: Action,
+}
+
+/// What is done to a service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "action", rename_all = "kebab-case")]
+pub enum Action {
+    /// It is not there.
+    Create,
+    /// It is different.
+    Update {
+        /// In what.
+        changes: Vec<Change>,
+    },
+    /// It is as it should be.
+    Unchanged,
+    /// The gate is run.
+    Run,
+    /// The gate was crossed by a release with the same content, and nothing has changed since.
+    Skip,
+}
+
+/// A change that somebody else made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Foreign {
+    /// The service's full name.
+    pub service: String,
+    /// What is different from what the last release left.
+    pub changes: Vec<Change>,
+}
+
+/// A plan as output shows it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PlanSummary {
+    /// The stack.
+    pub stack: String,
+    /// The number of the release.
+    pub release: u64,
+    /// Whether an interrupted release is continued.
+    pub resumes: bool,
+    /// Whether there is nothing to do.
+    pub empty: bool,
+    /// The waves: whether it is a gate, and each service with what is done.
+    pub waves: Vec<WaveSummary>,
+    /// Networks, secrets and configs to create.
+    pub creates: Vec<(String, String)>,
+    /// Services to remove.
+    pub removes: Vec<String>,
+    /// Changes that others made.
+    pub foreign: Vec<Foreign>,
+    /// What was inferred, and why.
+    pub reasons: Vec<String>,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+}
+
+/// A wave as output shows it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct WaveSummary {
+    /// Whether these are gates.
+    pub gate: bool,
+    /// The services.
+    pub services: Vec<ServiceSummary>,
+}
+
+/// A service as output shows it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ServiceSummary {
+    /// Its name in the stack file.
+    pub service: String,
+    /// What is done.
+    #[serde(flatten)]
+    pub action: Action,
+}
+
+impl Plan {
+    /// The plan for people and machines.
+    pub fn summary(&self, target: &Target) -> PlanSummary {
+        let service = |planned: &PlannedService| ServiceSummary {
+            service: planned.key.clone(),
+            action: planned.action.clone(),
+        };
+        PlanSummary {
+            stack: target.stack.clone(),
+            release: self.number,
+            resumes: self.resumes,
+            empty: self.empty,
+            waves: self
+                .waves
+                .iter()
+                .map(|wave| WaveSummary {
+                    gate: wave.gate,
+                    services: wave.services.iter().map(service).collect(),
+                })
+                .collect(),
+            creates: self.creates.iter().map(|(kind, name)| ((*kind).to_owned(), name.clone())).collect(),
+            removes: self.removes.clone(),
+            foreign: self.foreign.clone(),
+            reasons: target.order.reasons.clone(),
+            warnings: self.warnings.clone(),
+        }
+    }
+}
+
+/// Makes the plan.
+pub(crate) fn plan(target: &Target, live: &Live, options: PlanOptions) -> Plan {
+    let history = History::of(&live.releases);
+    let interrupted = history.interrupted;
+    let resumes = interrupted.is_some_and(|release| release.intent.digest == target.digest);
+    let number = match interrupted {
+        Some(release) if resumes => release.intent.number,
+        _ => history.last_number + 1,
+    };
+    let mut plan = Plan {
+        number,
+        resumes,
+        supersedes: interrupted.filter(|_| !resumes).map(|release| release.intent.number),
+        waves: Vec::new(),
+        creates: creates(target, live),
+        updates: files(live, target, FileState::LabelsDiffer),
+        changed_content: files(live, target, FileState::ContentDiffers),
+        removes: Vec::new(),
+        foreign: Vec::new(),
+        warnings: target.order.warnings.clone(),
+        base: live.services.clone(),
+        previous: previous(target, live, interrupted),
+        empty: false,
+    };
+    plan.foreign = foreign(target, live, &history);
+    if history.sealed {
+        plan.warnings.push(
+            "the records of earlier releases were sealed with a key that is gone: changes that others made since cannot be seen"
+                .to_owned(),
+        );
+    }
+    orphans(target, live, options, &mut plan);
+    waves(target, live, &history, &mut plan);
+    plan
+}
+
+/// What the records say.
+struct History<'a> {
+    last_number: u64,
+    interrupted: Option<&'a Release>,
+    /// The digest of the release that is in force.
+    settled: Option<&'a str>,
+    /// The last specs that a finished release left.
+    specs: Option<&'a Specs>,
+    /// There are records that cannot be opened.
+    sealed: bool,
+}
+
+impl<'a> History<'a> {
+    fn of(releases: &'a [Release]) -> Self {
+        let last = releases.last();
+        let outcome = |release: &'a Release| release.outcome.as_ref();
+        Self {
+            last_number: last.map_or(0, |release| release.intent.number),
+            interrupted: last.filter(|release| release.outcome.is_none()),
+            settled: settled(releases),
+            specs: releases
+                .iter()
+                .rev()
+                .filter(|release| release.opened)
+                .find_map(outcome)
+                .map(|outcome| &outcome.specs),
+            sealed: releases.iter().any(|release| !release.opened),
+        }
+    }
+}
+
+/// The digest of the last release that succeeded, if whatever was tried after it was put back whole.
+fn settled(releases: &[Release]) -> Option<&str> {
+    for release in releases.iter().rev() {
+        let outcome = release.outcome.as_ref()?;
+        match outcome.state {
+            State::Succeeded => return Some(&outcome.digest),
+            State::RolledBack => {}
+            State::Incomplete => return None,
+        }
+    }
+    None
+}
+
+fn creates(target: &Target, live: &Live) -> Vec<(&'static str, String)> {
+    let networks = target.networks.iter().map(|(name, _)| ("network", name));
+    let secrets = target.secrets.iter().map(|object| ("secret", &object.name));
+    let configs = target.configs.iter().map(|object| ("config", &object.name));
+    let all = networks.chain(secrets).chain(configs);
+    all.filter(|(kind, name)| !live.has(kind, name)).map(|(kind, name)| (kind, name.clone())).collect()
+}
+
+/// The secrets and configs that are there in a certain state.
+fn files(live: &Live, target: &Target, state: FileState) -> Vec<(&'static str, String)> {
+    let of = |kind: FileKind, objects: &[stackfile::ObjectBody]| {
+        let found = objects.iter().filter(|object| live.file_state(kind, object) == Some(state));
+        found.map(|object| (kind.as_str(), object.name.clone())).collect::<Vec<_>>()
+    };
+    [of(FileKind::Secret, &target.secrets), of(FileKind::Config, &target.configs)].concat()
+}
+
+/// What a failed release goes back to: what was before it, or before the interrupted one that it takes over from.
+fn previous(target: &Target, live: &Live, interrupted: Option<&Release>) -> Specs {
+    let mut previous: Specs =
+        live.services.iter().map(|(name, spec)| (name.clone(), Some(spec.clone()))).collect();
+    for name in target.services.values().filter(|wanted| !wanted.gate).map(|wanted| &wanted.name) {
+        previous.entry(name.clone()).or_insert(None);
+    }
+    if let Some(release) = interrupted.filter(|release| release.opened) {
+        previous.extend(release.intent.previous.clone());
+    }
+    previous.retain(|_, spec| spec.as_ref().is_none_or(|spec| !is_gate_run(spec)));
+    previous
+}
+
+/// A service that is one run of a gate, not a service of the stack file.
+pub(crate) fn is_gate_run(spec: &Value) -> bool {
+    gate::run_of(spec).is_some() && spec::label(spec, spec::GATE_LABEL) == Some("true")
+}
+
+fn foreign(target: &Target, live: &Live, history: &History<'_>) -> Vec<Foreign> {
+    let mut foreign = Vec::new();
+    for (name, spec) in &live.services {
+        let Some(Some(recorded)) = history.specs.and_then(|specs| specs.get(name)) else { continue };
+        let wanted = target.services.get(name);
+        let asked_for = wanted.is_some_and(|wanted| is_done(wanted, live, name));
+        if same(recorded, spec) || asked_for || in_flight(spec, name, history.interrupted) {
+            continue;
+        }
+        foreign.push(Foreign { service: name.clone(), changes: spec::diff(recorded, spec) });
+    }
+    foreign
+}
+
+/// Whether a live spec is what an interrupted release made, or left as it was.
+fn in_flight(spec: &Value, name: &str, interrupted: Option<&Release>) -> bool {
+    interrupted.is_some_and(|release| {
+        let number = release.intent.number.to_string();
+        let before = release.intent.previous.get(name).and_then(Option::as_ref);
+        spec::label(spec, RELEASE_LABEL) == Some(number.as_str())
+            || before.is_some_and(|before| same(before, spec))
+    })
+}
+
+/// Whether a live service is what is wanted.
+fn is_done(wanted: &Wanted, live: &Live, name: &str) -> bool {
+    live.services.get(name).is_some_and(|spec| {
+        let spec = live.localise(spec);
+        spec::label(&spec, SPEC_LABEL) == Some(wanted.digest.as_str()) && covers(&labelled(wanted), &spec)
+    })
+}
+
+fn labelled(wanted: &Wanted) -> Value {
+    let mut body = wanted.body.clone();
+    spec::set_label(&mut body, SPEC_LABEL, &wanted.digest);
+    body
+}
+
+fn orphans(target: &Target, live: &Live, options: PlanOptions, plan: &mut Plan) {
+    let unknown = live
+        .services
+        .iter()
+        .filter(|(name, spec)| !target.services.contains_key(*name) && !is_gate_run(spec))
+        .map(|(name, _)| name.clone());
+    if options.prune {
+        plan.removes = unknown.collect();
+    } else {
+        plan.warnings.extend(unknown.map(|name| {
+            format!("service `{name}` is in the stack but not in the stack file; --prune removes it")
+        }));
+    }
+}
+
+fn waves(target: &Target, live: &Live, history: &History<'_>, plan: &mut Plan) {
+    let drifted: BTreeSet<&String> = plan.foreign.iter().map(|foreign| &foreign.service).collect();
+    let action = |wanted: &Wanted| {
+        let Some(spec) = live.services.get(&wanted.name) else { return Action::Create };
+        if is_done(wanted, live, &wanted.name) && !drifted.contains(&wanted.name) {
+            return Action::Unchanged;
+        }
+        Action::Update { changes: spec::diff(&live.localise(spec), &wanted.body) }
+    };
+    let ordinary = |wanted: &Wanted| !wanted.gate;
+    let still =
+        target.services.values().filter(|w| ordinary(w)).all(|wanted| action(wanted) == Action::Unchanged)
+            && plan.creates.is_empty()
+            && plan.updates.is_empty()
+            && plan.removes.is_empty()
+            && plan.foreign.is_empty();
+    let settled = still && !plan.resumes && history.settled == Some(target.digest.as_str());
+    plan.empty = settled;
+    plan.waves = target
+        .order
+        .waves
+        .iter()
+        .map(|wave| PlannedWave {
+            gate: wave.gate,
+            services: wave
+                .services
+                .iter()
+                .filter_map(|key| target.by_key(key))
+                .map(|wanted| PlannedService {
+                    key: wanted.key.clone(),
+                    name: wanted.name.clone(),
+                    action: match (wanted.gate, settled) {
+                        (true, true) => Action::Skip,
+                        (true, false) => Action::Run,
+                        (false, _) => action(wanted),
+                    },
+                })
+                .collect(),
+        })
+        .collect();
+}

@@ -1,0 +1,325 @@
+//! Release records: what a deploy intends, and how it ended, kept in Swarm configs. Pure.
+//!
+//! Two records a release. The *intent* is written before the first effect: what is wanted, and what every service
+//! was. The *outcome* is written at the end: how it ended, and every spec as the engine gave it back. A release
+//! with an intent and no outcome was interrupted. Records are immutable; the cluster's managers keep them.
+//!
+//! A record is one config, or several numbered parts when it is larger than a config may be (1,024,000 bytes).
+//! Its facts are plain JSON; its specs are compressed and sealed (see `seal`).
+
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::seal::{SealError, SealKey};
+
+/// Label: the stack that a Tidegate config belongs to.
+pub(crate) const STACK_LABEL: &str = "tidegate.stack";
+/// Label: `intent`, `outcome` or `lease`.
+pub(crate) const KIND_LABEL: &str = "tidegate.kind";
+const NUMBER_LABEL: &str = "tidegate.number";
+const PART_LABEL: &str = "tidegate.part";
+const PARTS_LABEL: &str = "tidegate.parts";
+
+/// The most bytes in one part: well below the limit of a config, base64 and the raft transaction included.
+const PART_BYTES: usize = 700_000;
+/// The most bytes that a record may unpack to; more is damage or an attack.
+const UNPACKED_LIMIT: u64 = 256 << 20;
+
+/// A service as it was or is: `None` where there is none.
+pub(crate) type Specs = BTreeMap<String, Option<Value>>;
+
+/// What a deploy is about to do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Intent {
+    /// The release's number, from 1.
+    pub number: u64,
+    /// When it began (RFC 3339).
+    pub started_at: String,
+    /// Who began it (`user@host`).
+    pub who: String,
+    /// The digest of everything that is wanted: the same digest again is the same release, continued.
+    pub digest: String,
+    /// Objects that this release creates, to be removed if it fails: kind and name.
+    pub creates: Vec<(String, String)>,
+    /// What every service of the stack was, by its full name. Sealed.
+    #[serde(skip)]
+    pub previous: Specs,
+}
+
+/// How a release ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Outcome {
+    /// The release's number.
+    pub number: u64,
+    /// How it ended.
+    pub state: State,
+    /// When it ended (RFC 3339).
+    pub finished_at: String,
+    /// Seconds from begin to end.
+    pub seconds: u64,
+    /// One sentence: what happened.
+    pub message: String,
+    /// The digest of what was wanted.
+    pub digest: String,
+    /// The images that run, by service.
+    pub images: BTreeMap<String, String>,
+    /// The rows of the version table after the gate, if a gate reported them.
+    pub rows: Option<Vec<String>>,
+    /// Every service's spec as the engine gave it back, by its full name. Sealed.
+    #[serde(skip)]
+    pub specs: Specs,
+}
+
+/// How a release ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum State {
+    /// Everything runs the release.
+    Succeeded,
+    /// It failed, and every service is as it was.
+    RolledBack,
+    /// It failed, and some service is neither as it was nor as it should be.
+    Incomplete,
+}
+
+impl State {
+    /// The name, as records and output write it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::RolledBack => "rolled-back",
+            Self::Incomplete => "incomplete",
+        }
+    }
+}
+
+/// One config to create.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Part {
+    /// Its name.
+    pub name: String,
+    /// Its body for `POST /configs/create`.
+    pub body: Value,
+}
+
+/// A config that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stored {
+    /// The engine's id.
+    pub id: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Its data, decoded.
+    pub data: Vec<u8>,
+}
+
+/// A release as the records tell it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Release {
+    /// The intent.
+    pub intent: Intent,
+    /// The outcome; `None` while it runs, or when it was interrupted.
+    pub outcome: Option<Outcome>,
+    /// Whether the specs could be opened with the stack's key.
+    pub opened: bool,
+    /// The ids of the configs that hold it.
+    pub configs: Vec<String>,
+}
+
+/// Why a record could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The record could not be sealed.
+    #[error("the release record could not be sealed: {0}")]
+    Seal(#[from] SealError),
+    /// The record could not be encoded.
+    #[error("the release record could not be encoded: {0}")]
+    Encode(String),
+}
+
+/// The configs that hold an intent.
+pub(crate) fn intent_parts(stack: &str, intent: &Intent, key: &SealKey) -> Result<Vec<Part>, RecordError> {
+    let facts = serde_json::to_value(intent).map_err(|error| RecordError::Encode(error.to_string()))?;
+    parts(stack, "intent", intent.number, &facts, &intent.previous, key)
+}
+
+/// The configs that hold an outcome.
+pub(crate) fn outcome_parts(stack: &str, outcome: &Outcome, key: &SealKey) -> Result<Vec<Part>, RecordError> {
+    let facts = serde_json::to_value(outcome).map_err(|error| RecordError::Encode(error.to_string()))?;
+    parts(stack, "outcome", outcome.number, &facts, &outcome.specs, key)
+}
+
+fn parts(
+    stack: &str,
+    kind: &str,
+    number: u64,
+    facts: &Value,
+    specs: &Specs,
+    key: &SealKey,
+) -> Result<Vec<Part>, RecordError> {
+    let encode = |error: &dyn std::fmt::Display| RecordError::Encode(error.to_string());
+    let mut packer = GzEncoder::new(Vec::new(), Compression::best());
+    let plain = serde_json::to_vec(specs).map_err(|error| encode(&error))?;
+    packer.write_all(&plain).map_err(|error| encode(&error))?;
+    let squeezed = packer.finish().map_err(|error| encode(&error))?;
+    let record = json!({ "format": 1, "facts": facts, "specs": key.seal(&squeezed)? }).to_string();
+    let chunks: Vec<&[u8]> = record.as_bytes().chunks(PART_BYTES).collect();
+    Ok(chunks
+        .iter()
+        .enumerate()
+        .map(|(index, chunk)| {
+            let name = config_name(stack, &format!("{number}.{kind}.{index}"));
+            let labels = json!({
+                STACK_LABEL: stack,
+                KIND_LABEL: kind,
+                NUMBER_LABEL: number.to_string(),
+                PART_LABEL: index.to_string(),
+                PARTS_LABEL: chunks.len().to_string(),
+            });
+            let body = json!({ "Name": name, "Labels": labels, "Data": STANDARD.encode(chunk) });
+            Part { name, body }
+        })
+        .collect())
+}
+
+/// The name of a config of Tidegate's: at most 64 characters of `[a-zA-Z0-9-_.]`, whatever the stack's name.
+pub(crate) fn config_name(stack: &str, suffix: &str) -> String {
+    let name = format!("tidegate.{stack}.{suffix}");
+    if name.len() <= 64 {
+        return name;
+    }
+    let digest = crate::spec::hex(&Sha256::digest(stack.as_bytes()));
+    format!("tidegate.{}.{suffix}", &digest[..24])
+}
+
+/// Puts the releases of a stack together from its configs, oldest first. A record with a part missing was never
+/// finished, and counts as not written.
+pub(crate) fn read(stored: &[Stored], key: Option<&SealKey>) -> Vec<Release> {
+    let mut records: BTreeMap<(u64, &str), Vec<(usize, &Stored)>> = BTreeMap::new();
+    for config in stored {
+        let number = config.labels.get(NUMBER_LABEL).and_then(|number| number.parse().ok());
+        let part = config.labels.get(PART_LABEL).and_then(|part| part.parse().ok());
+        if let (Some(number), Some(part), Some(kind)) = (number, part, config.labels.get(KIND_LABEL)) {
+            records.entry((number, kind)).or_default().push((part, config));
+        }
+    }
+    let numbers: Vec<u64> =
+        records.keys().filter(|(_, kind)| *kind == "intent").map(|(number, _)| *number).collect();
+    let mut releases = Vec::new();
+    for number in numbers {
+        let Some((mut intent, specs)) = records.get(&(number, "intent")).and_then(|r| join::<Intent>(r, key))
+        else {
+            continue;
+        };
+        let mut opened = specs.is_some();
+        intent.previous = specs.unwrap_or_default();
+        let outcome = records.get(&(number, "outcome")).and_then(|parts| join::<Outcome>(parts, key));
+        let outcome = outcome.map(|(mut outcome, specs)| {
+            opened &= specs.is_some();
+            outcome.specs = specs.unwrap_or_default();
+            outcome
+        });
+        let configs = ["intent", "outcome"]
+            .iter()
+            .filter_map(|kind| records.get(&(number, *kind)))
+            .flatten()
+            .map(|(_, config)| config.id.clone())
+            .collect();
+        releases.push(Release { intent, outcome, opened, configs });
+    }
+    releases
+}
+
+fn join<T: for<'de> Deserialize<'de>>(
+    parts: &[(usize, &Stored)],
+    key: Option<&SealKey>,
+) -> Option<(T, Option<Specs>)> {
+    let mut parts = parts.to_vec();
+    parts.sort_by_key(|(index, _)| *index);
+    let wanted: usize = parts.first()?.1.labels.get(PARTS_LABEL)?.parse().ok()?;
+    if parts.len() != wanted || parts.iter().enumerate().any(|(at, (index, _))| at != *index) {
+        return None;
+    }
+    let text: Vec<u8> = parts.iter().flat_map(|(_, config)| config.data.iter().copied()).collect();
+    let record: Value = serde_json::from_slice(&text).ok()?;
+    let facts = serde_json::from_value(record.get("facts")?.clone()).ok()?;
+    let sealed = record.get("specs")?.as_str()?;
+    Some((facts, key.and_then(|key| key.open(sealed).ok()).and_then(|packed| unpack(&packed))))
+}
+
+fn unpack(packed: &[u8]) -> Option<Specs> {
+    let mut plain = Vec::new();
+    GzDecoder::new(packed).take(UNPACKED_LIMIT).read_to_end(&mut plain).ok()?;
+    serde_json::from_slice(&plain).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn intent(number: u64, previous: Specs) -> Intent {
+        Intent {
+            number,
+            started_at: "2026-01-01T00:00:00Z".into(),
+            who: "ci@build".into(),
+            digest: "d".into(),
+            creates: vec![("network".into(), "shop_back".into())],
+            previous,
+        }
+    }
+
+    fn store(parts: Vec<Part>) -> Vec<Stored> {
+        parts
+            .into_iter()
+            .map(|part| Stored {
+                id: part.name,
+                labels: serde_json::from_value(part.body["Labels"].clone()).unwrap(),
+                data: STANDARD.decode(part.body["Data"].as_str().unwrap()).unwrap(),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_record_comes_back_field_for_field_and_shows_no_secret() {
+        let key = SealKey::generate().unwrap();
+        let spec = json!({ "Name": "shop_api", "TaskTemplate": { "ContainerSpec": { "Env": ["PASSWORD=canary"] } } });
+        let intent = intent(3, Specs::from([("shop_api".into(), Some(spec)), ("shop_new".into(), None)]));
+        let stored = store(intent_parts("shop", &intent, &key).unwrap());
+        assert!(!String::from_utf8_lossy(&stored[0].data).contains("canary"));
+        let releases = read(&stored, Some(&key));
+        assert_eq!(releases[0].intent, intent);
+        assert!(releases[0].opened && releases[0].outcome.is_none());
+        let without_key = read(&stored, None);
+        assert!(!without_key[0].opened && without_key[0].intent.number == 3);
+    }
+
+    #[test]
+    fn a_large_record_is_split_and_one_with_a_part_missing_was_never_written() {
+        let key = SealKey::generate().unwrap();
+        // Random enough not to be compressed away.
+        let noise = key.seal(&vec![7; 1_600_000]).unwrap();
+        let intent = intent(1, Specs::from([("shop_api".into(), Some(Value::String(noise)))]));
+        let stored = store(intent_parts("shop", &intent, &key).unwrap());
+        assert!(stored.len() > 2);
+        assert_eq!(read(&stored, Some(&key))[0].intent, intent);
+        assert!(read(&stored[1..], Some(&key)).is_empty());
+        assert!(read(&stored[..stored.len() - 1], Some(&key)).is_empty());
+    }
+
+    #[test]
+    fn names_fit_whatever_the_stack_is_called() {
+        assert_eq!(config_name("shop", "3.intent.0"), "tidegate.shop.3.intent.0");
+        let long = config_name(&"s".repeat(60), "123456.outcome.11");
+        assert!(long.len() <= 64, "{long}");
+        assert_ne!(long, config_name(&"t".repeat(60), "123456.outcome.11"));
+    }
+}

@@ -1,0 +1,212 @@
+//! Putting a stack back as it was: every service from the specs recorded before the first effect, services that were
+//! created removed, services that were removed created again (decision 7). Never from `PreviousSpec`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use engine::{Api, Error as EngineError, FileKind, Filter, Service, TaskFilter, UpdateState};
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
+
+use crate::converge::Watch;
+use crate::error::Restored;
+use crate::event::{Event, ServiceEvent, ServiceState, Sink};
+use crate::plan::is_gate_run;
+use crate::release::Specs;
+use crate::spec::{self, RELEASE_LABEL, same};
+use crate::target::DEFAULT_TIMEOUT;
+use crate::watch::{self, WatchError, Watched};
+use crate::write::{self, Write};
+
+const LOOK: Duration = Duration::from_millis(250);
+/// How long removed services may take to end, before their networks are given up.
+const REMOVAL: Duration = Duration::from_mins(2);
+
+/// What is put back.
+pub(crate) struct Rollback<'a, A> {
+    /// The engine.
+    pub api: &'a A,
+    /// The stack.
+    pub stack: &'a str,
+    /// What every service was.
+    pub previous: &'a Specs,
+    /// What every service was when the plan was made; differs from `previous` after an interrupted release.
+    pub base: &'a BTreeMap<String, Value>,
+    /// The objects that the release made.
+    pub creates: &'a [(String, String)],
+    /// The release that failed.
+    pub number: u64,
+    /// Full names and names in the stack file.
+    pub keys: BTreeMap<&'a str, &'a str>,
+    /// Where events go.
+    pub sink: Sink<'a>,
+}
+
+impl<A: Api> Rollback<'_, A> {
+    /// Puts everything back; what could not be is listed with the reason.
+    pub(crate) async fn run(&self) -> Restored {
+        let services = self.previous.iter().map(|(name, spec)| async move {
+            let result = match spec {
+                Some(spec) => self.restore(name, spec).await,
+                None => self.remove(name).await,
+            };
+            result.err().map(|reason| format!("service `{name}`: {reason}"))
+        });
+        let mut left: Vec<String> =
+            futures_util::future::join_all(services).await.into_iter().flatten().collect();
+        if left.is_empty() {
+            left.extend(self.remove_gate_of_first_release().await.err());
+            left.extend(self.remove_objects().await);
+        }
+        if left.is_empty() { Restored::Whole } else { Restored::Incomplete(left) }
+    }
+
+    async fn restore(&self, name: &str, spec: &Value) -> Result<(), String> {
+        let before = self.api.service(name).await.map_err(|error| error.to_string())?;
+        let Some(before) = before else {
+            self.tell(name, ServiceState::Restoring, None);
+            let created = write::create(self.api, name, spec, |live| same(live, spec)).await;
+            let created = created.map_err(|error| error.to_string())?;
+            return self.converge(name, &created).await;
+        };
+        let at_rest = matches!(before.update_state(), None | Some(UpdateState::Completed));
+        if same(&before.spec, spec) && at_rest {
+            return Ok(());
+        }
+        self.tell(name, ServiceState::Restoring, None);
+        let number = self.number.to_string();
+        // Ours to replace: what this release wrote, or what it found (after an interrupted release).
+        let may_replace = |live: &Value| {
+            spec::label(live, RELEASE_LABEL) == Some(number.as_str())
+                || self.base.get(name).is_some_and(|base| same(base, live))
+        };
+        let is_ours = |live: &Value| same(live, spec);
+        let write =
+            Write { name, spec, is_ours: &is_ours, may_replace: &may_replace, keep_force_update: false };
+        let restored = write::update(self.api, &write).await.map_err(|error| error.to_string())?;
+        self.converge(name, &restored).await
+    }
+
+    async fn converge(&self, name: &str, service: &Service) -> Result<(), String> {
+        let key = self.keys.get(name).copied().unwrap_or(name);
+        // Swarm may have rolled back by itself to just this spec; its "rolled back" is then no failure.
+        let watched =
+            Watched { key, id: &service.id, state: ServiceState::Restoring, end: ServiceState::Restored };
+        let known = watch::task_ids(self.api, &service.id).await.map_err(|error| error.to_string())?;
+        let watch = Watch::new(service.spec.clone(), known, DEFAULT_TIMEOUT).after_rollback();
+        match watch::converge(self.api, &watched, watch, self.sink).await {
+            Ok(()) => Ok(()),
+            Err(WatchError::Engine(error)) => Err(error.to_string()),
+            Err(WatchError::Trouble(trouble)) => Err(format!("has its old spec again, but {trouble}")),
+        }
+    }
+
+    async fn remove(&self, name: &str) -> Result<(), String> {
+        let find = async || self.api.service(name).await.map_err(|error| error.to_string());
+        let Some(service) = find().await? else { return Ok(()) };
+        if service.label(RELEASE_LABEL).is_none() {
+            return Err("it is not Tidegate's, so it was not removed".to_owned());
+        }
+        self.tell(name, ServiceState::Removing, None);
+        let begun = Instant::now();
+        loop {
+            match self.api.remove_service(&service.id).await {
+                Ok(_) => break,
+                Err(error) if error.is_transient() && begun.elapsed() < REMOVAL => sleep(LOOK).await,
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+        self.wait_for_end(&service.id).await?;
+        self.tell(name, ServiceState::Removed, None);
+        Ok(())
+    }
+
+    async fn wait_for_end(&self, id: &str) -> Result<(), String> {
+        let begun = Instant::now();
+        loop {
+            let tasks = self.api.tasks(&TaskFilter::service(id)).await;
+            match tasks {
+                Ok(tasks) if tasks.iter().all(|task| task.status.state.is_final()) => return Ok(()),
+                Ok(_) => {}
+                Err(error) if error.is_transient() => {}
+                Err(error) => return Err(error.to_string()),
+            }
+            if begun.elapsed() >= REMOVAL {
+                return Err(format!(
+                    "it was removed, but its tasks did not end within {} s",
+                    REMOVAL.as_secs()
+                ));
+            }
+            sleep(LOOK).await;
+        }
+    }
+
+    /// After a first release there is nothing to go back to, so its gate goes too: its networks could not otherwise.
+    async fn remove_gate_of_first_release(&self) -> Result<(), String> {
+        if !self.creates.iter().any(|(kind, _)| kind == "network") {
+            return Ok(());
+        }
+        let services =
+            self.api.services(&Filter::stack(self.stack)).await.map_err(|error| error.to_string())?;
+        let number = self.number.to_string();
+        for service in services {
+            if is_gate_run(&service.spec) && service.label(RELEASE_LABEL) == Some(number.as_str()) {
+                self.api.remove_service(&service.id).await.map_err(|error| error.to_string())?;
+                self.wait_for_end(&service.id).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn remove_objects(&self) -> Vec<String> {
+        let mut left = Vec::new();
+        for (kind, name) in self.creates {
+            if let Err(error) = self.remove_object(kind, name).await {
+                left.push(format!("{kind} `{name}`: {error}"));
+            } else {
+                let kind = match kind.as_str() {
+                    "network" => "network",
+                    "secret" => "secret",
+                    _ => "config",
+                };
+                (self.sink)(Event::Object { kind, name: name.clone(), action: "removed" });
+            }
+        }
+        left
+    }
+
+    async fn remove_object(&self, kind: &str, name: &str) -> Result<(), EngineError> {
+        let begun = Instant::now();
+        loop {
+            let result = match kind {
+                "network" => match self.api.network(name).await? {
+                    Some(network) => self.api.remove_network(network.id()).await,
+                    None => return Ok(()),
+                },
+                kind => {
+                    let kind = if kind == "secret" { FileKind::Secret } else { FileKind::Config };
+                    match self.api.file_object(kind, name).await? {
+                        Some(object) => self.api.remove_file_object(kind, &object.id).await,
+                        None => return Ok(()),
+                    }
+                }
+            };
+            match result {
+                // A network is gone when the managers no longer show it.
+                Ok(_) => {}
+                Err(error) if matches!(error, EngineError::InUse { .. }) || error.is_transient() => {
+                    if begun.elapsed() >= REMOVAL {
+                        return Err(error);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+            sleep(LOOK).await;
+        }
+    }
+
+    fn tell(&self, name: &str, state: ServiceState, note: Option<String>) {
+        let service = self.keys.get(name).copied().unwrap_or(name).to_owned();
+        (self.sink)(Event::Service(ServiceEvent { service, state, running: 0, wanted: 0, note }));
+    }
+}

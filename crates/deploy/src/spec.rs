@@ -1,0 +1,201 @@
+//! Service specs as raw JSON: canonical form, digest, "is the live spec the one I asked for", field-by-field diff.
+//!
+//! Pure. A spec is never turned into a typed model and back: a typed client model dropped the healthcheck on
+//! inspect -> update (facts/docker-stack.md).
+
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+/// Service label: the digest of the body that Tidegate asked for.
+pub(crate) const SPEC_LABEL: &str = "tidegate.spec";
+/// Service label: the release that last changed the service.
+pub(crate) const RELEASE_LABEL: &str = "tidegate.release";
+/// Service label: the key that seals the stack's release records (see `seal`).
+pub(crate) const SEAL_LABEL: &str = "tidegate.seal";
+/// Service label: `true` on a gate.
+pub(crate) const GATE_LABEL: &str = "tidegate.gate";
+
+/// Labels that Tidegate writes on services; they say how a spec came about and are not part of what it asks for.
+const OWN_LABELS: [&str; 4] = [SPEC_LABEL, RELEASE_LABEL, SEAL_LABEL, GATE_LABEL];
+
+/// Two specs that mean the same have the same canonical form: keys sorted, absent and empty the same.
+pub(crate) fn canonical(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let mut entries: Vec<_> = map
+                .iter()
+                .map(|(key, value)| (key.clone(), canonical(value)))
+                .filter(|(_, value)| !is_empty(value))
+                .collect();
+            entries.sort_by(|a, b| a.0.cmp(&b.0));
+            Value::Object(entries.into_iter().collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(canonical).collect()),
+        other => other.clone(),
+    }
+}
+
+/// Whether the engine writes the value in the same way as no value at all.
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(map) => map.is_empty(),
+        Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// Whether two specs are the same, field for field.
+pub(crate) fn same(a: &Value, b: &Value) -> bool {
+    canonical(a) == canonical(b)
+}
+
+/// The digest of a body as it was asked for, Tidegate's own labels aside (lower-case hex of SHA-256).
+pub(crate) fn digest(body: &Value) -> String {
+    let mut body = body.clone();
+    if let Some(labels) = body.get_mut("Labels").and_then(Value::as_object_mut) {
+        labels.retain(|key, _| !OWN_LABELS.contains(&key.as_str()));
+    }
+    hex(&Sha256::digest(canonical(&body).to_string().as_bytes()))
+}
+
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// A label of a service spec.
+pub(crate) fn label<'a>(spec: &'a Value, name: &str) -> Option<&'a str> {
+    spec.get("Labels")?.get(name)?.as_str()
+}
+
+/// Sets a label of a service spec.
+pub(crate) fn set_label(spec: &mut Value, name: &str, value: &str) {
+    if let Some(labels) = object_at(spec, "Labels") {
+        labels.insert(name.to_owned(), Value::String(value.to_owned()));
+    }
+}
+
+/// The object at `key` of an object, made if absent or null. `None` if the value is no object.
+pub(crate) fn object_at<'a>(value: &'a mut Value, key: &str) -> Option<&'a mut Map<String, Value>> {
+    let slot = value.as_object_mut()?.entry(key).or_insert(Value::Null);
+    if slot.is_null() {
+        *slot = Value::Object(Map::new());
+    }
+    slot.as_object_mut()
+}
+
+/// The image that a service spec runs.
+pub(crate) fn image(spec: &Value) -> Option<&str> {
+    spec.pointer("/TaskTemplate/ContainerSpec/Image")?.as_str()
+}
+
+/// Whether a live spec is the answer to a desired body: everything that the body says is so in the live spec.
+///
+/// The engine fills in defaults, so the live spec may say more; an empty value in the body asks for nothing. What
+/// somebody added where the body says nothing is found by comparing with the spec read back after the deploy
+/// (see `drift`), not here.
+pub(crate) fn covers(desired: &Value, live: &Value) -> bool {
+    label(desired, SPEC_LABEL) == label(live, SPEC_LABEL) && covered(desired, live)
+}
+
+fn covered(desired: &Value, live: &Value) -> bool {
+    match (desired, live) {
+        (desired, _) if is_empty(desired) => true,
+        (Value::Object(desired), live) => desired.iter().all(|(key, value)| {
+            key == "ForceUpdate" || covered(value, live.get(key).unwrap_or(&Value::Null))
+        }),
+        (Value::Array(desired), Value::Array(live)) => {
+            desired.len() == live.len() && desired.iter().zip(live).all(|(d, l)| covered(d, l))
+        }
+        (Value::Number(number), Value::Null) => number.as_f64() == Some(0.0),
+        (Value::Bool(false), Value::Null) => true,
+        (desired, live) => desired == live,
+    }
+}
+
+/// One difference between two specs.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Change {
+    /// Where: `TaskTemplate.ContainerSpec.Image`, or `...Env[NAME]` for a variable.
+    pub path: String,
+    /// The value before, as text; `None` if there was none.
+    pub before: Option<String>,
+    /// The value after, as text; `None` if there is none.
+    pub after: Option<String>,
+}
+
+/// What differs between two specs, Tidegate's own labels aside. Values of environment variables are not shown:
+/// any of them may be a secret.
+pub(crate) fn diff(before: &Value, after: &Value) -> Vec<Change> {
+    let mut changes = Vec::new();
+    walk("", &canonical(before), &canonical(after), &mut changes);
+    changes.retain(|change| !OWN_LABELS.iter().any(|own| change.path == format!("Labels.{own}")));
+    changes
+}
+
+fn walk(path: &str, before: &Value, after: &Value, changes: &mut Vec<Change>) {
+    if before == after {
+        return;
+    }
+    match (before, after) {
+        (Value::Object(_) | Value::Null, Value::Object(_)) | (Value::Object(_), Value::Null) => {
+            let empty = Map::new();
+            let (old, new) = (before.as_object().unwrap_or(&empty), after.as_object().unwrap_or(&empty));
+            let mut keys: Vec<_> =
+                old.keys().chain(new.keys().filter(|key| !old.contains_key(*key))).collect();
+            keys.sort();
+            for key in keys {
+                let inner = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                let (old, new) = (old.get(key).unwrap_or(&Value::Null), new.get(key).unwrap_or(&Value::Null));
+                walk(&inner, old, new, changes);
+            }
+        }
+        _ if path.ends_with(".Env") => walk_environment(path, before, after, changes),
+        _ => changes.push(Change { path: path.to_owned(), before: shown(before), after: shown(after) }),
+    }
+}
+
+fn walk_environment(path: &str, before: &Value, after: &Value, changes: &mut Vec<Change>) {
+    let (old, new) = (variables(before), variables(after));
+    let mut names: Vec<_> = old.keys().chain(new.keys().filter(|name| !old.contains_key(*name))).collect();
+    names.sort();
+    for name in names {
+        let (was, is) = (old.get(name), new.get(name));
+        if was != is {
+            let hidden = |value: &Value| if value.is_null() { None } else { Some("(hidden)".to_owned()) };
+            changes.push(Change {
+                path: format!("{path}[{name}]"),
+                before: was.and_then(hidden),
+                after: is.and_then(hidden),
+            });
+        }
+    }
+}
+
+fn variables(list: &Value) -> Map<String, Value> {
+    list.as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(|entry| {
+            let (name, value) = entry.split_once('=').unwrap_or((entry, ""));
+            (name.to_owned(), Value::String(value.to_owned()))
+        })
+        .collect()
+}
+
+fn shown(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
+}

@@ -1,0 +1,126 @@
+//! Writing a service: compare before retry (decision 5).
+//!
+//! "update out of sequence", an unanswered request and a lost leader are all answered in the same way: read again. If
+//! the live spec is already the wanted one, it is done; if it is still what it was, the write is tried again with
+//! the new version index (the manager's own status writes move it); anything else is a foreign change, and stops.
+
+use std::time::Duration;
+
+use engine::{Api, Error as EngineError, Service};
+use serde_json::Value;
+use tokio::time::sleep;
+
+use crate::spec::{Change, diff};
+
+/// How often a write is tried. With the pauses between, about half a minute: longer than an election.
+const ATTEMPTS: u32 = 40;
+const PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Why a service was not written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WriteError {
+    /// The engine refused, or does not answer.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// Somebody else changed the service meanwhile.
+    #[error("somebody else changed it meanwhile: {}", paths(.0))]
+    Foreign(Vec<Change>),
+    /// Somebody else removed the service meanwhile.
+    #[error("somebody else removed it meanwhile")]
+    Removed,
+    /// The version index moved at every attempt.
+    #[error("its version index moved at each of {ATTEMPTS} attempts to write it")]
+    NeverStill,
+}
+
+fn paths(changes: &[Change]) -> String {
+    changes.iter().map(|change| change.path.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// A write to one service.
+pub(crate) struct Write<'a> {
+    /// The service's full name.
+    pub name: &'a str,
+    /// The spec to write.
+    pub spec: &'a Value,
+    /// Whether a live spec is the wanted one.
+    pub is_ours: &'a (dyn Fn(&Value) -> bool + Send + Sync),
+    /// Whether a live spec is one that may be replaced.
+    pub may_replace: &'a (dyn Fn(&Value) -> bool + Send + Sync),
+    /// Keep the live `ForceUpdate`, as the official client does (docker/cli, `swarm/deploy_composefile.go`).
+    pub keep_force_update: bool,
+}
+
+/// Makes a service's live spec the wanted one; returns the service as read afterwards.
+pub(crate) async fn update<A: Api>(api: &A, write: &Write<'_>) -> Result<Service, WriteError> {
+    let mut pause = PAUSE;
+    for _ in 0..ATTEMPTS {
+        let Some(live) = settle(api.service(write.name).await, &mut pause).await? else {
+            continue;
+        };
+        let Some(live) = live else { return Err(WriteError::Removed) };
+        if (write.is_ours)(&live.spec) {
+            return Ok(live);
+        }
+        if !(write.may_replace)(&live.spec) {
+            return Err(WriteError::Foreign(diff(write.spec, &live.spec)));
+        }
+        let spec = with_force_update(write, &live.spec);
+        match api.update_service(&live.id, live.version, &spec, None).await {
+            Ok(_) | Err(EngineError::OutOfSequence { .. }) => {}
+            Err(error) if error.is_transient() => back_off(&mut pause).await,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(WriteError::NeverStill)
+}
+
+fn with_force_update(write: &Write<'_>, live: &Value) -> Value {
+    let mut spec = write.spec.clone();
+    let carried = live.pointer("/TaskTemplate/ForceUpdate").filter(|_| write.keep_force_update);
+    if let (Some(carried), Some(task)) = (carried, spec.get_mut("TaskTemplate")) {
+        task["ForceUpdate"] = carried.clone();
+    }
+    spec
+}
+
+/// Creates a service, or finds that it is there already; returns it as read afterwards.
+pub(crate) async fn create<A: Api>(
+    api: &A,
+    name: &str,
+    spec: &Value,
+    is_ours: impl Fn(&Value) -> bool,
+) -> Result<Service, WriteError> {
+    let mut pause = PAUSE;
+    for _ in 0..ATTEMPTS {
+        match api.create_service(spec, None).await {
+            Ok(_) | Err(EngineError::NameConflict { .. }) => {}
+            Err(error) if error.is_transient() => back_off(&mut pause).await,
+            Err(error) => return Err(error.into()),
+        }
+        match settle(api.service(name).await, &mut pause).await? {
+            Some(Some(live)) if is_ours(&live.spec) => return Ok(live),
+            Some(Some(live)) => return Err(WriteError::Foreign(diff(spec, &live.spec))),
+            Some(None) | None => {}
+        }
+    }
+    Err(WriteError::NeverStill)
+}
+
+/// A read's answer; `None` after a pause where the engine has none at this moment.
+async fn settle<T>(answer: Result<T, EngineError>, pause: &mut Duration) -> Result<Option<T>, EngineError> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if error.is_transient() => {
+            back_off(pause).await;
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn back_off(pause: &mut Duration) {
+    sleep(*pause).await;
+    *pause = (*pause * 2).min(LONGEST_PAUSE);
+}
