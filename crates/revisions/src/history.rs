@@ -106,14 +106,12 @@ impl History {
 
     /// All revisions in the order of an upgrade from nothing to all heads.
     pub fn history(&self) -> Vec<&Revision> {
-        let mut all = NodeSet::empty(self.graph.len());
-        (0..self.graph.len()).for_each(|node| {
-            all.insert(node);
-        });
-        self.upgrade_order(&all, &self.graph.real_heads())
-            .into_iter()
-            .map(|node| &self.revisions[node])
-            .collect()
+        self.upgrade_order_of_all().into_iter().map(|node| &self.revisions[node]).collect()
+    }
+
+    pub(crate) fn upgrade_order_of_all(&self) -> Vec<usize> {
+        let heads = self.graph.real_heads();
+        self.upgrade_order(&self.graph.ancestors(&heads), &heads)
     }
 
     pub(crate) fn graph(&self) -> &Graph {

@@ -19,7 +19,7 @@ mod similar;
 mod target;
 
 pub use config::{Config, ConfigOptions, Setting, find_config};
-pub use diagnosis::{Deletion, Diagnosis, Finding, Repair};
+pub use diagnosis::{Deletion, Diagnosis, Evidence, Finding, Repair};
 pub use extensions::{ExtensionNeed, ExtensionUse, required_extensions};
 pub use history::History;
 pub use merge::{MergeFile, merge_file};

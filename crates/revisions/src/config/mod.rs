@@ -1,6 +1,13 @@
 //! Where the revision files are: alembic.ini, `pyproject.toml`, Flask-Migrate's folder. Reads files, opens no
 //! database, starts no Python.
 
+mod env_py;
+mod files;
+mod ini;
+mod locations;
+mod options;
+mod pyproject;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -61,8 +68,19 @@ pub enum Setting {
     Dynamic(Place),
 }
 
+impl ConfigOptions {
+    /// The options of this process: its working directory and environment.
+    pub fn of_process(files: Vec<PathBuf>, section: Option<String>) -> std::io::Result<Self> {
+        let environment = ["ALEMBIC_CONFIG", "PYTHONPATH", "VIRTUAL_ENV"]
+            .into_iter()
+            .filter_map(|name| std::env::var(name).ok().map(|value| (name.to_owned(), value)))
+            .collect();
+        Ok(Self { files, section, directory: std::env::current_dir()?, environment })
+    }
+}
+
 /// Finds and reads the configuration.
 pub fn find_config(options: &ConfigOptions) -> Result<Config, Diagnostic> {
-    let _ = options;
-    Err(Diagnostic::error("alembic-config/missing", "no Alembic configuration was found"))
+    let found = files::find(options)?;
+    options::read(options, &found)
 }

@@ -152,15 +152,6 @@ impl Graph {
         self.closure(of, |node| &self.next[node])
     }
 
-    /// The maximal members of a set: those that no other member needs.
-    pub(crate) fn maximal(&self, set: &NodeSet) -> Vec<usize> {
-        let members: Vec<usize> = set.iter().collect();
-        let parents: Vec<usize> =
-            members.iter().flat_map(|&node| self.normalized[node].iter().copied()).collect();
-        let below = self.ancestors(&parents);
-        members.into_iter().filter(|&node| !below.contains(node)).collect()
-    }
-
     /// The shortest chain of edges from a node down to one of its ancestors, both included.
     pub(crate) fn path_down(&self, from: usize, to: usize) -> Option<Vec<usize>> {
         let mut came_from: HashMap<usize, usize> = HashMap::new();

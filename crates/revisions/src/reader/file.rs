@@ -53,7 +53,7 @@ impl Reader<'_> {
         Ok(Revision {
             id,
             down_revision: self.list("down_revision", Some(down))?,
-            depends_on: self.optional("depends_on", &mut dynamic)?,
+            depends_on: without_empty(self.optional("depends_on", &mut dynamic)?),
             branch_labels: self.optional("branch_labels", &mut dynamic)?,
             file: self.file.to_owned(),
             message: String::new(),
@@ -69,7 +69,7 @@ impl Reader<'_> {
         Revision {
             id: answer.revision.clone(),
             down_revision: answer.down_revision.clone(),
-            depends_on: answer.depends_on.clone(),
+            depends_on: without_empty(answer.depends_on.clone()),
             branch_labels: answer.branch_labels.clone(),
             file: self.file.to_owned(),
             message: String::new(),
@@ -163,6 +163,11 @@ impl Reader<'_> {
     fn place_of(&self, name: &str) -> Option<Place> {
         self.bindings.get(name).map(|binding| self.source.place(binding.range.clone()))
     }
+}
+
+/// `depends_on = ""` is no dependency for Alembic, unlike an empty `down_revision`.
+fn without_empty(names: Vec<String>) -> Vec<String> {
+    if names.iter().all(String::is_empty) { Vec::new() } else { names }
 }
 
 /// The code by which a caller knows that the project's own Python has the answer (see [`crate::read_with`]).
