@@ -1,4 +1,4 @@
-//! Founding failure 1: the database's volume outlived the init script, so there is no PostGIS.
+//! Founding failure 1: the database's volume outlived the init script, so there is no `PostGIS`.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use testbed::engine::Engine;
 use testbed::stack::{DEPLOY_LIMIT, Stack};
 
 /// Makes the stack's database volume as an earlier life of the system left it: initialised, with data, and without
-/// PostGIS.
+/// `PostGIS`.
 fn leave_a_volume_without_postgis(stack: &Stack) {
     let docker = |arguments: &[&str]| stack.engine.docker(arguments).expect_success();
     let volume = format!("{}_postgres-data", stack.name);
@@ -38,8 +38,8 @@ fn a_volume_without_postgis() {
     leave_a_volume_without_postgis(&stack);
 
     // Stock: the init script that would create the extension runs on an empty volume only.
-    let stock = [Stack::example("stack.yml"), Stack::example("stack.stock.yml")];
-    command::run(&mut stack.stock_deploy("v1", &stock, &["--resolve-image", "never"]), DEPLOY_LIMIT)
+    let files = [Stack::example("stack.yml"), Stack::example("stack.stock.yml")];
+    command::run(&mut stack.stock_deploy("v1", &files, &["--resolve-image", "never"]), DEPLOY_LIMIT)
         .expect_success();
     wait_for("stock Alembic's error", DEPLOY_LIMIT, || {
         stack.logs("migrate").contains("type \"geometry\" does not exist").then_some(())

@@ -39,15 +39,15 @@ fn two_deployers_at_the_same_moment() {
     engine.build_sleeper(&["sleeper:1", "sleeper:2"]);
     let stack = Stack::new(&engine, "deployers");
     let file = [stack_file(&stack, "")];
-    let stock = |release: &str| {
+    let deploy_stock = |release: &str| {
         Running::start(&mut stack.stock_deploy(release, &file, &["--resolve-image", "never"]))
     };
 
     // Stock: one of the two fails, and the stack ends mixed.
-    stock("1").finish(DEPLOY_LIMIT).expect_success();
+    deploy_stock("1").finish(DEPLOY_LIMIT).expect_success();
     let (mut failed, mut torn) = (false, false);
     for _ in 0..ROUNDS {
-        let both = [stock("1"), stock("2")].map(|deploy| deploy.finish(DEPLOY_LIMIT));
+        let both = [deploy_stock("1"), deploy_stock("2")].map(|deploy| deploy.finish(DEPLOY_LIMIT));
         failed |= both.iter().any(|deploy| deploy.code == Some(1) && deploy.text().contains(OUT_OF_SEQUENCE));
         torn |= releases(&stack).len() > 1;
         if failed && torn {
@@ -67,17 +67,17 @@ fn a_deploy_strictly_after_another_with_a_slow_registry() {
     registry.push("sleeper:2");
     let stack = Stack::new(&engine, "after");
     let file = [stack_file(&stack, &Registry::prefix())];
-    let stock = |release: &str| {
+    let deploy_stock = |release: &str| {
         Running::start(&mut stack.stock_deploy(release, &file, &["--resolve-image", "always"]))
             .finish(DEPLOY_LIMIT)
     };
 
     // Stock: versions are read once, and the rolling update that still runs moves them on.
-    stock("1").expect_success();
+    deploy_stock("1").expect_success();
     registry.set_delay(Duration::from_millis(700));
     let failed = (0..ROUNDS).any(|round| {
         let release = if round % 2 == 0 { "2" } else { "1" };
-        let deploy = stock(release);
+        let deploy = deploy_stock(release);
         deploy.code == Some(1) && deploy.text().contains(OUT_OF_SEQUENCE) && releases(&stack).len() > 1
     });
     assert!(failed, "stock never failed with \"{OUT_OF_SEQUENCE}\" in {ROUNDS} deploys, one after another");
