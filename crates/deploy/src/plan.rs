@@ -248,7 +248,11 @@ impl<'a> History<'a> {
                 .filter(|release| release.opened)
                 .find_map(outcome)
                 .map(|outcome| &outcome.specs),
-            sealed: releases.iter().any(|release| !release.opened),
+            sealed: releases
+                .iter()
+                .rev()
+                .find(|release| release.succeeded())
+                .is_some_and(|release| !release.opened),
         }
     }
 }

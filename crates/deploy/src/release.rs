@@ -135,6 +135,13 @@ pub(crate) struct Release {
     pub configs: Vec<String>,
 }
 
+impl Release {
+    /// Whether it ended with everything running it.
+    pub fn succeeded(&self) -> bool {
+        self.outcome.as_ref().is_some_and(|outcome| outcome.state == State::Succeeded)
+    }
+}
+
 /// Why a record could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {

@@ -31,6 +31,13 @@ pub enum SealError {
     WrongKey,
 }
 
+/// A text that no other run has: 16 random bytes in hexadecimal.
+pub fn nonce() -> Result<String, SealError> {
+    let mut bytes = [0; 16];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| SealError::NoRandom)?;
+    Ok(crate::spec::hex(&bytes))
+}
+
 impl SealKey {
     /// A new key.
     pub(crate) fn generate() -> Result<Self, SealError> {

@@ -195,7 +195,7 @@ impl Reader<'_> {
 }
 
 /// Reads a duration as Compose writes it: `90s`, `5m`, `1h30m`, `500ms`. `None` for anything else, and for zero.
-pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let mut total = Duration::ZERO;
     let mut rest = text;
     while !rest.is_empty() {

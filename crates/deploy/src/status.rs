@@ -104,15 +104,11 @@ pub async fn status<A: Api>(api: &A, stack: &str) -> Result<Option<Status>, Erro
             .releases
             .iter()
             .rev()
-            .find(|release| succeeded(release))
+            .find(|release| release.succeeded())
             .map(|release| release.intent.number),
         converged: statuses.iter().all(|service| service.gate || service.state == "converged"),
         services: statuses,
     }))
-}
-
-fn succeeded(release: &Release) -> bool {
-    release.outcome.as_ref().is_some_and(|outcome| outcome.state == crate::release::State::Succeeded)
 }
 
 fn release_status(release: &Release) -> ReleaseStatus {

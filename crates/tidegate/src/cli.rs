@@ -1,4 +1,6 @@
 //! The command line, declared once: flags, environment variables and help all come from here.
+// These comments are the help texts, where backticks would only be noise.
+#![allow(clippy::doc_markdown)]
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -48,13 +50,14 @@ pub enum Color {
     Never,
 }
 
-/// Which engine to talk to.
+/// Which engine to talk to. Without a flag: DOCKER_HOST, DOCKER_CONTEXT, the docker client's current context, or
+/// this machine's socket, in this order.
 #[derive(Clone, Debug, Args)]
 pub struct EngineArgs {
-    /// The engine, as the docker client's flag: unix://, tcp:// or ssh://.
-    #[arg(short = 'H', long, value_name = "HOST", env = "DOCKER_HOST")]
+    /// The engine: unix://, tcp:// or ssh:// [env: DOCKER_HOST]
+    #[arg(short = 'H', long, value_name = "HOST")]
     pub host: Option<String>,
-    /// The docker context to use. Not together with --host.
+    /// The docker context to use [env: DOCKER_CONTEXT]
     #[arg(long, value_name = "NAME", conflicts_with = "host")]
     pub context: Option<String>,
 }
@@ -62,6 +65,14 @@ pub struct EngineArgs {
 /// The commands, in the order in which a newcomer meets them.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Take a stack and its database to the release that the stack files describe, or leave both as they were.
+    Deploy(commands::deploy::DeployArgs),
+    /// Show what a deploy would do, and why in this order. Writes nothing.
+    Plan(commands::plan::PlanArgs),
+    /// Show what runs, which release it is, and whether it has converged.
+    Status(commands::status::StatusArgs),
+    /// Remove a stack, and return when its services, containers and networks are really gone. Volumes stay.
+    Rm(commands::rm::RmArgs),
     /// Cross the gate: bring the database to what the revision files want. Runs inside the gate's service.
     Migrate(commands::migrate::MigrateArgs),
 }

@@ -28,7 +28,7 @@ pub enum Code {
     Lease = 9,
     /// Somebody else changed a service of the stack; it was not overwritten.
     Foreign = 10,
-    /// A bounded wait ran out.
+    /// A bounded wait ran out, or `status` found services that are not up.
     Timeout = 11,
     /// Stopped by SIGINT or SIGTERM.
     Interrupted = 12,
@@ -45,12 +45,23 @@ pub struct Failure {
     pub hint: Option<String>,
     /// The findings about the input, when the input is the reason.
     pub diagnostics: Vec<Diagnostic>,
+    /// What belongs to the message: what changed, what is not as it was.
+    pub details: Vec<String>,
+    /// The last log lines of what failed.
+    pub log: Vec<String>,
 }
 
 impl Failure {
     /// A failure that a message explains.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: None, diagnostics: Vec::new() }
+        Self {
+            code,
+            message: message.into(),
+            hint: None,
+            diagnostics: Vec::new(),
+            details: Vec::new(),
+            log: Vec::new(),
+        }
     }
 
     /// The same, with what to do next.
@@ -62,6 +73,6 @@ impl Failure {
 
     /// The input was refused for these reasons.
     pub fn input(message: impl Into<String>, diagnostics: Vec<Diagnostic>) -> Self {
-        Self { code: Code::Input, message: message.into(), hint: None, diagnostics }
+        Self { diagnostics, ..Self::new(Code::Input, message) }
     }
 }

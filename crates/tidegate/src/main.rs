@@ -5,6 +5,7 @@ mod cli;
 mod commands;
 mod exit;
 mod output;
+mod session;
 
 use std::process::ExitCode;
 
@@ -29,6 +30,10 @@ fn main() -> ExitCode {
 
 async fn run(command: Command, global: &cli::Global) -> Result<Code, Failure> {
     match command {
+        Command::Deploy(args) => commands::deploy::run(args, global).await,
+        Command::Plan(args) => commands::plan::run(args, global).await,
+        Command::Status(args) => commands::status::run(args, global).await,
+        Command::Rm(args) => commands::rm::run(args, global).await,
         Command::Migrate(args) => commands::migrate::run(args, global).await,
     }
 }

@@ -1,3 +1,7 @@
 //! One file a command: from its arguments to the library that does the work, and back to an exit code.
 
+pub mod deploy;
 pub mod migrate;
+pub mod plan;
+pub mod rm;
+pub mod status;

@@ -1,85 +1,142 @@
-//! What a person or a machine sees of a failure, and whether colour is wanted. Progress has its own modules.
+//! What a person or a machine sees: failures and warnings here, progress, plans and status in their own modules.
+
+mod bars;
+pub mod plan;
+pub mod progress;
+pub mod status;
 
 use std::io::{IsTerminal, Write};
 
-use diagnostics::Style;
+use diagnostics::{Diagnostic, Severity, Style};
 
 use crate::cli::{Color, Global, OutputFormat};
 use crate::exit::Failure;
 
 /// Whether text on stderr may carry colours.
 pub fn style(global: &Global) -> Style {
+    style_for(global, std::io::stderr().is_terminal())
+}
+
+/// Whether text may carry colours; `terminal` says whether it goes to one.
+pub fn style_for(global: &Global, terminal: bool) -> Style {
     let wanted = match global.color {
         Color::Always => true,
         Color::Never => false,
-        Color::Auto => {
-            std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-                && std::io::stderr().is_terminal()
-        }
+        Color::Auto => std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && terminal,
     };
     if wanted { Style::Coloured } else { Style::Plain }
+}
+
+/// Whether this is a step of a GitHub Actions workflow.
+pub fn is_github() -> bool {
+    std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true")
+}
+
+/// Prints a line on stdout.
+pub fn line(line: &str) {
+    text(&format!("{line}\n"));
+}
+
+/// Prints text on stdout.
+pub fn text(text: &str) {
+    // Whoever closed stdout does not want to know; the exit code still tells.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+/// Reports a finding that does not stop the work.
+pub fn warning(diagnostic: &Diagnostic, global: &Global) {
+    if global.output == OutputFormat::Json {
+        line(&serde_json::json!({ "event": "warning", "message": diagnostic.to_string(), "diagnostic": diagnostic }).to_string());
+        return;
+    }
+    let mut text = diagnostic.render(style(global)) + "\n";
+    if is_github() {
+        text.push_str(&annotation(diagnostic));
+    }
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
 /// Reports a failure: on stderr for people, as a last JSON line on stdout for machines.
 pub fn failure(failure: &Failure, global: &Global) {
     if global.output == OutputFormat::Json {
-        let line = serde_json::json!({
+        let object = serde_json::json!({
             "event": "error",
             "code": failure.code as u8,
             "message": failure.message,
             "hint": failure.hint,
             "diagnostics": failure.diagnostics,
+            "details": failure.details,
+            "log": failure.log,
         });
-        // Whoever closed stdout does not want to know; the exit code still tells.
-        let _ = writeln!(std::io::stdout(), "{line}");
+        line(&object.to_string());
         return;
     }
-    let mut text = String::new();
-    for diagnostic in &failure.diagnostics {
-        text.push_str(&diagnostic.render(style(global)));
-        text.push_str("\n\n");
+    let _ = std::io::stderr().write_all(failure_text(failure, style(global)).as_bytes());
+    if is_github() {
+        let _ = std::io::stderr().write_all(annotations(failure).as_bytes());
     }
-    text.push_str(&headline(failure, style(global)));
-    if std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
-        text.push_str(&annotations(failure));
-    }
-    let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
-fn headline(failure: &Failure, style: Style) -> String {
-    let error = match style {
-        Style::Plain => "error".to_owned(),
-        Style::Coloured => {
-            let red = anstyle::AnsiColor::Red.on_default().bold();
-            format!("{red}error{red:#}")
+fn failure_text(failure: &Failure, style: Style) -> String {
+    let mut text = String::new();
+    for diagnostic in &failure.diagnostics {
+        text.push_str(&diagnostic.render(style));
+        text.push_str("\n\n");
+    }
+    let error = paint("error", anstyle::AnsiColor::Red, style);
+    text.push_str(&format!("{error}: {}\n", failure.message));
+    for detail in &failure.details {
+        text.push_str(&format!("  {detail}\n"));
+    }
+    if !failure.log.is_empty() {
+        text.push_str("  the last lines of its log:\n");
+        for log in &failure.log {
+            text.push_str(&format!("    | {log}\n"));
         }
-    };
-    match &failure.hint {
-        Some(hint) => format!("{error}: {}\n  {}\n", failure.message, hint.replace('\n', "\n  ")),
-        None => format!("{error}: {}\n", failure.message),
+    }
+    if let Some(hint) = &failure.hint {
+        let help = paint("help", anstyle::AnsiColor::Cyan, style);
+        text.push_str(&format!("  {help}: {}\n", hint.replace('\n', "\n    ")));
+    }
+    text
+}
+
+/// A word in bold colour, where colour is wanted.
+pub fn paint(word: &str, colour: anstyle::AnsiColor, style: Style) -> String {
+    match style {
+        Style::Plain => word.to_owned(),
+        Style::Coloured => {
+            let colour = colour.on_default().bold();
+            format!("{colour}{word}{colour:#}")
+        }
     }
 }
 
 /// Workflow commands that GitHub shows beside the changed lines.
 fn annotations(failure: &Failure) -> String {
-    let mut lines = String::new();
-    for diagnostic in &failure.diagnostics {
-        let place = diagnostic.place.as_ref().map_or(String::new(), |place| {
-            format!(" file={},line={},col={}", place.source().name(), place.line(), place.column())
-        });
-        let message = match &diagnostic.help {
-            Some(help) => format!("{}; {help}", diagnostic.message),
-            None => diagnostic.message.clone(),
-        };
-        lines.push_str(&format!("::{}{place}::{}\n", diagnostic.severity.as_str(), escape(&message)));
-    }
     if failure.diagnostics.is_empty() {
-        lines.push_str(&format!("::error::{}\n", escape(&failure.message)));
+        return format!("::error::{}\n", escape(&failure.message));
     }
-    lines
+    failure.diagnostics.iter().map(annotation).collect()
+}
+
+fn annotation(diagnostic: &Diagnostic) -> String {
+    let place = diagnostic.place.as_ref().map_or(String::new(), |place| {
+        let file = escape(place.source().name()).replace(',', "%2C").replace(':', "%3A");
+        format!(" file={file},line={},col={}", place.line(), place.column())
+    });
+    let message = match &diagnostic.help {
+        Some(help) => format!("{}; {help}", diagnostic.message),
+        None => diagnostic.message.clone(),
+    };
+    let kind = match diagnostic.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    };
+    format!("::{kind}{place}::{}\n", escape(&message))
 }
 
 /// The escapes of GitHub's workflow commands for the data part.
-fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }

@@ -1,10 +1,13 @@
 //! Carrying out a plan under the lease: intent first, then objects, then the waves, then the outcome. On failure
 //! everything is put back (`rollback`).
 
-use std::collections::BTreeMap;
+mod objects;
+mod records;
+
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use engine::{Api, FileKind, Filter, Service};
+use engine::{Api, Service};
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -15,10 +18,9 @@ use crate::error::{Error, Restored};
 use crate::event::{Event, ServiceEvent, ServiceState, Sink};
 use crate::gate;
 use crate::gate_run::GateRun;
-use crate::live::{FileState, Live};
-use crate::observe;
-use crate::plan::{Action, Plan, PlannedService, is_gate_run};
-use crate::release::{self, Intent, Outcome, Part, State};
+use crate::live::Live;
+use crate::plan::{Action, Plan, PlannedService, PlannedWave};
+use crate::release::State;
 use crate::rollback::Rollback;
 use crate::seal::SealKey;
 use crate::spec::{self, RELEASE_LABEL, SEAL_LABEL, SPEC_LABEL, covers, same};
@@ -84,55 +86,6 @@ impl<A: Api> Rollout<'_, A> {
         }
     }
 
-    async fn write_intent(&self) -> Result<(), Error> {
-        if self.plan.resumes {
-            return Ok(());
-        }
-        let intent = Intent {
-            number: self.plan.number,
-            started_at: (self.options.clock)().to_string(),
-            who: self.options.holder.who.clone(),
-            digest: self.target.digest.clone(),
-            creates: self
-                .plan
-                .creates
-                .iter()
-                .map(|(kind, name)| ((*kind).to_owned(), name.clone()))
-                .collect(),
-            previous: self.plan.previous.clone(),
-        };
-        self.write_parts(release::intent_parts(&self.target.stack, &intent, &self.key)?).await
-    }
-
-    async fn write_parts(&self, parts: Vec<Part>) -> Result<(), Error> {
-        for part in parts {
-            match self.api.create_file_object(FileKind::Config, &part.body).await {
-                Ok(_) => {}
-                // Only the lease's holder writes records, so one of this name is this one, or the remains of an
-                // unfinished one that nothing was built on.
-                Err(error) if error.may_have_been_applied() => self.confirm_part(&part, error).await?,
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(())
-    }
-
-    async fn confirm_part(&self, part: &Part, error: engine::Error) -> Result<(), Error> {
-        match self.api.file_object(FileKind::Config, &part.name).await? {
-            Some(found) if found.spec.get("Data") == part.body.get("Data") => Ok(()),
-            Some(found) => {
-                self.api.remove_file_object(FileKind::Config, &found.id).await?;
-                self.api.create_file_object(FileKind::Config, &part.body).await?;
-                Ok(())
-            }
-            None if error.is_transient() => {
-                self.api.create_file_object(FileKind::Config, &part.body).await?;
-                Ok(())
-            }
-            None => Err(error.into()),
-        }
-    }
-
     async fn waves(&mut self, rows: &mut Option<Vec<String>>) -> Result<(), Stop> {
         self.objects().await?;
         let waves = std::mem::take(&mut self.plan.waves);
@@ -145,11 +98,7 @@ impl<A: Api> Rollout<'_, A> {
         Ok(())
     }
 
-    async fn each_wave(
-        &self,
-        waves: &[crate::plan::PlannedWave],
-        rows: &mut Option<Vec<String>>,
-    ) -> Result<(), Stop> {
+    async fn each_wave(&self, waves: &[PlannedWave], rows: &mut Option<Vec<String>>) -> Result<(), Stop> {
         for wave in waves {
             if wave.gate {
                 for planned in &wave.services {
@@ -163,75 +112,6 @@ impl<A: Api> Rollout<'_, A> {
             }
         }
         Ok(())
-    }
-
-    /// Networks, then secrets and configs, which services refer to by id.
-    async fn objects(&mut self) -> Result<(), Error> {
-        for (name, body) in &self.target.networks {
-            if !self.live.has("network", name) {
-                self.create_network(name, body).await?;
-            }
-        }
-        for kind in [FileKind::Secret, FileKind::Config] {
-            let wanted = match kind {
-                FileKind::Secret => &self.target.secrets,
-                FileKind::Config => &self.target.configs,
-            };
-            for object in wanted {
-                let body = match kind {
-                    FileKind::Secret => Live::with_fingerprint(object, &self.key),
-                    FileKind::Config => object.body.clone(),
-                };
-                match self.live.file_state(kind, object) {
-                    Some(FileState::Same | FileState::ContentDiffers) => {}
-                    Some(FileState::LabelsDiffer) => self.update_file(kind, &object.name, &body).await?,
-                    None => self.create_file(kind, &object.name, &body).await?,
-                }
-            }
-        }
-        let fresh = observe::live(self.api, &self.target.stack, Some(self.target)).await?;
-        self.live.networks = fresh.networks;
-        self.live.secrets = fresh.secrets;
-        self.live.configs = fresh.configs;
-        Ok(())
-    }
-
-    async fn create_network(&self, name: &str, body: &Value) -> Result<(), Error> {
-        match self.api.create_network(body).await {
-            Ok(_) => {}
-            Err(error) if error.may_have_been_applied() && self.api.network(name).await?.is_some() => {}
-            Err(error) => return Err(error.into()),
-        }
-        self.told_object("network", name, "created");
-        Ok(())
-    }
-
-    async fn create_file(&self, kind: FileKind, name: &str, body: &Value) -> Result<(), Error> {
-        match self.api.create_file_object(kind, body).await {
-            Ok(_) => {}
-            Err(error)
-                if error.may_have_been_applied() && self.api.file_object(kind, name).await?.is_some() => {}
-            Err(error) => return Err(error.into()),
-        }
-        self.told_object(kind.as_str(), name, "created");
-        Ok(())
-    }
-
-    async fn update_file(&self, kind: FileKind, name: &str, body: &Value) -> Result<(), Error> {
-        let Some(found) = self.api.file_object(kind, name).await? else { return Ok(()) };
-        match self.api.update_file_object(kind, &found.id, found.version, body).await {
-            Ok(()) => {}
-            Err(engine::Error::Refused { message, .. }) if message.contains("only updates to Labels") => {
-                return Err(Error::ChangedContent { names: vec![format!("{kind} `{name}`")] });
-            }
-            Err(error) => return Err(error.into()),
-        }
-        self.told_object(kind.as_str(), name, "updated");
-        Ok(())
-    }
-
-    fn told_object(&self, kind: &'static str, name: &str, action: &'static str) {
-        (self.sink)(Event::Object { kind, name: name.to_owned(), action });
     }
 
     async fn gate(&self, planned: &PlannedService) -> Result<Option<Vec<String>>, Stop> {
@@ -268,7 +148,7 @@ impl<A: Api> Rollout<'_, A> {
         let before = self.api.service(&wanted.name).await?;
         let known = match &before {
             Some(service) => watch::task_ids(self.api, &service.id).await?,
-            None => std::collections::BTreeSet::default(),
+            None => BTreeSet::default(),
         };
         let written = match (&planned.action, before) {
             // It is as it should be, and is only waited for: a deploy that was interrupted may have written it.
@@ -311,7 +191,7 @@ impl<A: Api> Rollout<'_, A> {
         &self,
         wanted: &Wanted,
         service: &Service,
-        known: std::collections::BTreeSet<String>,
+        known: BTreeSet<String>,
         unchanged: bool,
     ) -> Result<(), Stop> {
         let end = if unchanged { ServiceState::Unchanged } else { ServiceState::Converged };
@@ -373,6 +253,7 @@ impl<A: Api> Rollout<'_, A> {
         {
             list.push(format!("the outcome could not be recorded: {error}"));
         }
+        self.tell_end(&stop, &restored);
         match stop {
             Stop::Gate { gate, message, hint, log } => {
                 Error::Gate { release, gate, message, hint, log, restored }
@@ -382,60 +263,29 @@ impl<A: Api> Rollout<'_, A> {
             Stop::Other(_) => Error::Rollout { release, reason, log: Vec::new(), restored },
         }
     }
+}
 
-    /// The objects that this release made, or that the interrupted one that it continues made.
-    fn created(&self) -> Vec<(String, String)> {
-        let earlier = self.live.releases.last().filter(|release| release.outcome.is_none());
-        let earlier = earlier.into_iter().flat_map(|release| release.intent.creates.clone());
-        let now = self.plan.creates.iter().map(|(kind, name)| ((*kind).to_owned(), name.clone()));
-        earlier.chain(now).collect()
-    }
-
-    async fn finish(
-        &self,
-        state: State,
-        message: &str,
-        rows: Option<Vec<String>>,
-        elapsed: Duration,
-    ) -> Result<(), Error> {
-        let services = self.api.services(&Filter::stack(&self.target.stack)).await?;
-        let own = services.into_iter().filter(|service| !is_gate_run(&service.spec));
-        let specs: BTreeMap<_, _> =
-            own.map(|service| (service.name().to_owned(), Some(service.spec))).collect();
-        let image = |spec: &Value| spec::image(spec).map(str::to_owned);
-        let outcome = Outcome {
-            number: self.plan.number,
-            state,
-            finished_at: (self.options.clock)().to_string(),
-            seconds: elapsed.as_secs(),
-            message: message.to_owned(),
-            digest: self.target.digest.clone(),
-            images: specs
-                .iter()
-                .filter_map(|(name, spec)| Some((name.clone(), image(spec.as_ref()?)?)))
-                .collect(),
-            rows,
-            specs,
+impl<A> Rollout<'_, A> {
+    fn tell_end(&self, stop: &Stop, restored: &Restored) {
+        let stack = &self.target.stack;
+        let before = match self.live.releases.iter().rev().find(|release| release.succeeded()) {
+            Some(release) => format!("stack {stack} runs release {} as before", release.intent.number),
+            None if self.plan.base.is_empty() => format!("stack {stack} does not exist, as before"),
+            None => format!("stack {stack} is as it was"),
         };
-        self.write_parts(release::outcome_parts(&self.target.stack, &outcome, &self.key)?).await
-    }
-
-    /// Removes earlier runs of the gates, a gate's service of the stock client, and the oldest records.
-    async fn clean_up(&self) -> Result<(), Error> {
-        let number = self.plan.number.to_string();
-        for service in self.api.services(&Filter::stack(&self.target.stack)).await? {
-            let old_run = is_gate_run(&service.spec) && service.label(RELEASE_LABEL) != Some(number.as_str());
-            let stock = self.target.services.get(service.name()).is_some_and(|wanted| wanted.gate);
-            if old_run || stock {
-                self.api.remove_service(&service.id).await?;
+        let release = self.plan.number;
+        let (outcome, message) = match (restored, stop) {
+            (Restored::Incomplete(left), _) => {
+                ("incomplete", format!("release {release} failed, and {} could not be put back", left.len()))
             }
-        }
-        let keep = self.target.settings.keep_releases.saturating_sub(1);
-        let old = self.live.releases.len().saturating_sub(keep);
-        for id in self.live.releases.iter().take(old).flat_map(|release| &release.configs) {
-            self.api.remove_file_object(FileKind::Config, id).await?;
-        }
-        Ok(())
+            (Restored::Whole, Stop::Gate { .. }) => {
+                ("refused", format!("release {release} was refused at its gate; {before}"))
+            }
+            (Restored::Whole, _) => {
+                ("rolled-back", format!("release {release} failed and was put back; {before}"))
+            }
+        };
+        (self.sink)(Event::Finished { outcome, release: Some(release), message });
     }
 }
 

@@ -1,0 +1,89 @@
+//! The objects that services refer to: networks, secrets, configs. They come first, and go if the release fails.
+
+use engine::{Api, FileKind};
+use serde_json::Value;
+
+use super::Rollout;
+use crate::error::Error;
+use crate::event::Event;
+use crate::live::{FileState, Live};
+use crate::observe;
+
+impl<A: Api> Rollout<'_, A> {
+    /// Networks, then secrets and configs, which services refer to by id.
+    pub(super) async fn objects(&mut self) -> Result<(), Error> {
+        for (name, body) in &self.target.networks {
+            if !self.live.has("network", name) {
+                self.create_network(name, body).await?;
+            }
+        }
+        for kind in [FileKind::Secret, FileKind::Config] {
+            let wanted = match kind {
+                FileKind::Secret => &self.target.secrets,
+                FileKind::Config => &self.target.configs,
+            };
+            for object in wanted {
+                let body = match kind {
+                    FileKind::Secret => Live::with_fingerprint(object, &self.key),
+                    FileKind::Config => object.body.clone(),
+                };
+                match self.live.file_state(kind, object) {
+                    Some(FileState::Same | FileState::ContentDiffers) => {}
+                    Some(FileState::LabelsDiffer) => self.update_file(kind, &object.name, &body).await?,
+                    None => self.create_file(kind, &object.name, &body).await?,
+                }
+            }
+        }
+        let fresh = observe::live(self.api, &self.target.stack, Some(self.target)).await?;
+        self.live.networks = fresh.networks;
+        self.live.secrets = fresh.secrets;
+        self.live.configs = fresh.configs;
+        Ok(())
+    }
+
+    async fn create_network(&self, name: &str, body: &Value) -> Result<(), Error> {
+        match self.api.create_network(body).await {
+            Ok(_) => {}
+            Err(error) if error.may_have_been_applied() && self.api.network(name).await?.is_some() => {}
+            Err(error) => return Err(error.into()),
+        }
+        self.told_object("network", name, "created");
+        Ok(())
+    }
+
+    async fn create_file(&self, kind: FileKind, name: &str, body: &Value) -> Result<(), Error> {
+        match self.api.create_file_object(kind, body).await {
+            Ok(_) => {}
+            Err(error)
+                if error.may_have_been_applied() && self.api.file_object(kind, name).await?.is_some() => {}
+            Err(error) => return Err(error.into()),
+        }
+        self.told_object(kind.as_str(), name, "created");
+        Ok(())
+    }
+
+    async fn update_file(&self, kind: FileKind, name: &str, body: &Value) -> Result<(), Error> {
+        let Some(found) = self.api.file_object(kind, name).await? else { return Ok(()) };
+        match self.api.update_file_object(kind, &found.id, found.version, body).await {
+            Ok(()) => {}
+            Err(engine::Error::Refused { message, .. }) if message.contains("only updates to Labels") => {
+                return Err(Error::ChangedContent { names: vec![format!("{kind} `{name}`")] });
+            }
+            Err(error) => return Err(error.into()),
+        }
+        self.told_object(kind.as_str(), name, "updated");
+        Ok(())
+    }
+
+    fn told_object(&self, kind: &'static str, name: &str, action: &'static str) {
+        (self.sink)(Event::Object { kind, name: name.to_owned(), action });
+    }
+
+    /// The objects that this release made, or that the interrupted one that it continues made.
+    pub(super) fn created(&self) -> Vec<(String, String)> {
+        let earlier = self.live.releases.last().filter(|release| release.outcome.is_none());
+        let earlier = earlier.into_iter().flat_map(|release| release.intent.creates.clone());
+        let now = self.plan.creates.iter().map(|(kind, name)| ((*kind).to_owned(), name.clone()));
+        earlier.chain(now).collect()
+    }
+}

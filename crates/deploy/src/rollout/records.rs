@@ -1,0 +1,113 @@
+//! The release's records: intent, outcome, and which old ones go.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use engine::{Api, FileKind, Filter};
+use serde_json::Value;
+
+use super::Rollout;
+use crate::error::Error;
+use crate::plan::is_gate_run;
+use crate::release::{self, Intent, Outcome, Part, State};
+use crate::spec::{self, RELEASE_LABEL};
+
+impl<A: Api> Rollout<'_, A> {
+    /// Records what is about to be done: before anything is.
+    pub(super) async fn write_intent(&self) -> Result<(), Error> {
+        if self.plan.resumes {
+            return Ok(());
+        }
+        let intent = Intent {
+            number: self.plan.number,
+            started_at: (self.options.clock)().to_string(),
+            who: self.options.holder.who.clone(),
+            digest: self.target.digest.clone(),
+            creates: self
+                .plan
+                .creates
+                .iter()
+                .map(|(kind, name)| ((*kind).to_owned(), name.clone()))
+                .collect(),
+            previous: self.plan.previous.clone(),
+        };
+        self.write_parts(release::intent_parts(&self.target.stack, &intent, &self.key)?).await
+    }
+
+    async fn write_parts(&self, parts: Vec<Part>) -> Result<(), Error> {
+        for part in parts {
+            match self.api.create_file_object(FileKind::Config, &part.body).await {
+                Ok(_) => {}
+                // Only the lease's holder writes records, so one of this name is this one, or the remains of an
+                // unfinished one that nothing was built on.
+                Err(error) if error.may_have_been_applied() => self.confirm_part(&part, error).await?,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    async fn confirm_part(&self, part: &Part, error: engine::Error) -> Result<(), Error> {
+        match self.api.file_object(FileKind::Config, &part.name).await? {
+            Some(found) if found.spec.get("Data") == part.body.get("Data") => Ok(()),
+            Some(found) => {
+                self.api.remove_file_object(FileKind::Config, &found.id).await?;
+                self.api.create_file_object(FileKind::Config, &part.body).await?;
+                Ok(())
+            }
+            None if error.is_transient() => {
+                self.api.create_file_object(FileKind::Config, &part.body).await?;
+                Ok(())
+            }
+            None => Err(error.into()),
+        }
+    }
+
+    /// Records how it ended, with every spec as the engine gives it back.
+    pub(super) async fn finish(
+        &self,
+        state: State,
+        message: &str,
+        rows: Option<Vec<String>>,
+        elapsed: Duration,
+    ) -> Result<(), Error> {
+        let services = self.api.services(&Filter::stack(&self.target.stack)).await?;
+        let own = services.into_iter().filter(|service| !is_gate_run(&service.spec));
+        let specs: BTreeMap<_, _> =
+            own.map(|service| (service.name().to_owned(), Some(service.spec))).collect();
+        let image = |spec: &Value| spec::image(spec).map(str::to_owned);
+        let outcome = Outcome {
+            number: self.plan.number,
+            state,
+            finished_at: (self.options.clock)().to_string(),
+            seconds: elapsed.as_secs(),
+            message: message.to_owned(),
+            digest: self.target.digest.clone(),
+            images: specs
+                .iter()
+                .filter_map(|(name, spec)| Some((name.clone(), image(spec.as_ref()?)?)))
+                .collect(),
+            rows,
+            specs,
+        };
+        self.write_parts(release::outcome_parts(&self.target.stack, &outcome, &self.key)?).await
+    }
+
+    /// Removes earlier runs of the gates, a gate's service of the stock client, and the oldest records.
+    pub(super) async fn clean_up(&self) -> Result<(), Error> {
+        let number = self.plan.number.to_string();
+        for service in self.api.services(&Filter::stack(&self.target.stack)).await? {
+            let old_run = is_gate_run(&service.spec) && service.label(RELEASE_LABEL) != Some(number.as_str());
+            let stock = self.target.services.get(service.name()).is_some_and(|wanted| wanted.gate);
+            if old_run || stock {
+                self.api.remove_service(&service.id).await?;
+            }
+        }
+        let keep = self.target.settings.keep_releases.saturating_sub(1);
+        let old = self.live.releases.len().saturating_sub(keep);
+        for id in self.live.releases.iter().take(old).flat_map(|release| &release.configs) {
+            self.api.remove_file_object(FileKind::Config, id).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,137 @@
+//! Live progress on a terminal: one line a service, redrawn in place; what happens once scrolls by above them.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use anstyle::AnsiColor;
+use deploy::{Event, PlanSummary, ServiceEvent, ServiceState};
+use diagnostics::Style;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::progress::{service_words, words};
+use super::{paint, plan};
+
+const TICK: Duration = Duration::from_millis(120);
+
+/// The lines of the services.
+pub struct Bars {
+    style: Style,
+    all: MultiProgress,
+    services: Mutex<Services>,
+}
+
+#[derive(Default)]
+struct Services {
+    width: usize,
+    bars: BTreeMap<String, ProgressBar>,
+}
+
+impl Bars {
+    /// No lines yet.
+    pub fn new(style: Style) -> Self {
+        let all = MultiProgress::with_draw_target(ProgressDrawTarget::stdout());
+        Self { style, all, services: Mutex::default() }
+    }
+
+    /// Shows an event.
+    pub fn show(&self, event: &Event) {
+        match event {
+            Event::Plan(summary) => {
+                self.print(plan::text(summary).trim_end());
+                self.begin(summary);
+            }
+            Event::Service(service) => self.service(service),
+            Event::Gate { kind, message, .. } => self.print(&match *kind {
+                "revision" => format!("  {} {message}", paint("+", AnsiColor::Green, self.style)),
+                "event" => format!("    {message}"),
+                _ => format!("  | {message}"),
+            }),
+            Event::Warning { .. } => self.say(event, AnsiColor::Yellow, "!"),
+            Event::RollingBack { .. } => self.say(event, AnsiColor::Red, "<"),
+            Event::Finished { .. } => {
+                self.end();
+                self.say(event, AnsiColor::Green, "=");
+            }
+            Event::LeaseWaiting { .. } | Event::LeaseTaken { .. } | Event::Object { .. } => {
+                self.say(event, AnsiColor::Cyan, "-");
+            }
+        }
+    }
+
+    /// Leaves the lines as they are.
+    pub fn end(&self) {
+        for bar in self.lock().bars.values().filter(|bar| !bar.is_finished()) {
+            bar.abandon();
+        }
+    }
+
+    fn begin(&self, summary: &PlanSummary) {
+        let mut services = self.lock();
+        let names: Vec<&String> =
+            summary.waves.iter().flat_map(|wave| &wave.services).map(|service| &service.service).collect();
+        services.width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+        for name in names {
+            if summary.empty || services.bars.contains_key(name) {
+                continue;
+            }
+            let bar = self.all.add(ProgressBar::new_spinner());
+            bar.set_style(line_style(" "));
+            bar.set_message(format!("{name:width$}  waiting", width = services.width));
+            services.bars.insert(name.clone(), bar);
+        }
+    }
+
+    fn service(&self, event: &ServiceEvent) {
+        let services = self.lock();
+        let Some(bar) = services.bars.get(&event.service) else { return };
+        let (sign, done) = match event.state {
+            ServiceState::Unchanged => (paint("=", AnsiColor::Blue, self.style), true),
+            ServiceState::Converged | ServiceState::Completed | ServiceState::Restored => {
+                (paint("✓", AnsiColor::Green, self.style), true)
+            }
+            ServiceState::Removed => (paint("-", AnsiColor::Blue, self.style), true),
+            ServiceState::Failed => (paint("✗", AnsiColor::Red, self.style), true),
+            _ => ("{spinner}".to_owned(), false),
+        };
+        bar.set_style(line_style(&sign));
+        bar.set_message(format!(
+            "{:width$}  {}",
+            event.service,
+            service_words(event),
+            width = services.width
+        ));
+        if done {
+            bar.disable_steady_tick();
+            bar.tick();
+        } else {
+            if bar.is_finished() || bar.elapsed() > TICK {
+                bar.reset_elapsed();
+            }
+            bar.enable_steady_tick(TICK);
+        }
+    }
+
+    fn say(&self, event: &Event, colour: AnsiColor, sign: &str) {
+        if let Some(text) = words(event) {
+            self.print(&format!("{} {text}", paint(sign, colour, self.style)));
+        }
+    }
+
+    fn print(&self, text: &str) {
+        // A terminal that is gone shows nothing; the exit code still tells.
+        if self.all.println(text).is_err() {
+            self.all.set_draw_target(ProgressDrawTarget::hidden());
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Services> {
+        // The lines are only shown: after a panic elsewhere they are as good as before.
+        self.services.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn line_style(sign: &str) -> ProgressStyle {
+    let template = format!("{sign} {{wide_msg}} {{elapsed}}");
+    ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_spinner())
+}

@@ -1,0 +1,73 @@
+//! A plan as people read it.
+
+use deploy::{Action, Change, Foreign, PlanSummary, ServiceSummary};
+
+/// How many differences of one service are shown; the rest is counted.
+const SHOWN: usize = 8;
+
+/// The plan, some lines long.
+pub fn text(plan: &PlanSummary) -> String {
+    let mut lines = Vec::new();
+    if plan.empty {
+        lines.push(format!("stack {} is as the stack files want it", plan.stack));
+    } else {
+        let how = if plan.resumes { "continues the interrupted release" } else { "release" };
+        lines.push(format!("stack {}: {how} {}", plan.stack, plan.release));
+    }
+    lines.extend(plan.creates.iter().map(|(kind, name)| format!("  + {kind} {name}")));
+    for (number, wave) in plan.waves.iter().enumerate() {
+        let what = if wave.gate { "gate" } else { "wave" };
+        lines.push(format!("  {} {what}", number + 1));
+        for service in &wave.services {
+            lines.extend(service_lines(service));
+        }
+    }
+    lines.extend(plan.removes.iter().map(|name| format!("  - service {name}")));
+    lines.extend(foreign_lines(&plan.foreign).into_iter().map(|line| format!("  ! {line}")));
+    if !plan.empty {
+        lines.extend(plan.reasons.iter().map(|reason| format!("  because {reason}")));
+    }
+    lines.extend(plan.warnings.iter().map(|warning| format!("  warning: {warning}")));
+    lines.join("\n") + "\n"
+}
+
+fn service_lines(service: &ServiceSummary) -> Vec<String> {
+    let name = &service.service;
+    match &service.action {
+        Action::Create => vec![format!("    + {name}")],
+        Action::Unchanged => vec![format!("    = {name}")],
+        Action::Run => vec![format!("    > {name}")],
+        Action::Skip => vec![format!("    = {name} (crossed already)")],
+        Action::Update { changes } => {
+            let mut lines = vec![format!("    ~ {name}")];
+            lines.extend(changes.iter().take(SHOWN).map(|change| format!("        {}", change_text(change))));
+            if changes.len() > SHOWN {
+                lines.push(format!("        and {} more", changes.len() - SHOWN));
+            }
+            lines
+        }
+    }
+}
+
+fn change_text(change: &Change) -> String {
+    let Change { path, before, after } = change;
+    match (before, after) {
+        (Some(before), Some(after)) if before == after => format!("{path}: changed"),
+        (Some(before), Some(after)) => format!("{path}: {before} -> {after}"),
+        (None, Some(after)) => format!("{path}: {after} (new)"),
+        (Some(before), None) => format!("{path}: {before} (gone)"),
+        (None, None) => path.clone(),
+    }
+}
+
+/// Foreign changes, a line each.
+pub fn foreign_lines(foreign: &[Foreign]) -> Vec<String> {
+    foreign
+        .iter()
+        .flat_map(|service| {
+            service.changes.iter().map(move |change| {
+                format!("{}, changed by somebody else: {}", service.service, change_text(change))
+            })
+        })
+        .collect()
+}

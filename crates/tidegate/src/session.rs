@@ -1,0 +1,175 @@
+//! What the stack commands share: the stack files, the engine, who we are, and how a library's error becomes an
+//! exit code.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use deploy::{Error, Holder, Restored};
+use engine::{Client, Endpoint, Environment, Timeouts};
+use stackfile::{Desired, Input};
+
+use crate::cli::{EngineArgs, Global};
+use crate::exit::{Code, Failure};
+use crate::output;
+
+/// Which stack, from which files.
+#[derive(Clone, Debug, Args)]
+pub struct StackArgs {
+    /// A stack file; later ones override earlier ones, `-` is standard input.
+    #[arg(short = 'c', long = "compose-file", value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// The stack's name.
+    pub stack: String,
+}
+
+/// Reads the stack files. Warnings are shown; problems end the command.
+pub fn desired(args: &StackArgs, global: &Global) -> Result<Desired, Failure> {
+    let refused = |diagnostics| {
+        Failure::input(
+            format!("the files of stack `{}` were refused; nothing was changed", args.stack),
+            diagnostics,
+        )
+    };
+    let mut inputs = Vec::new();
+    for file in &args.files {
+        inputs.push(read(file).map_err(refused)?);
+    }
+    let working_dir = std::env::current_dir()
+        .map_err(|error| Failure::new(Code::Internal, format!("no current folder: {error}")))?;
+    let environment: BTreeMap<String, String> = std::env::vars_os()
+        .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let options = stackfile::Options { environment, working_dir, profiles: Vec::new() };
+    let loaded = stackfile::load(&inputs, &options).map_err(refused)?;
+    let desired = stackfile::convert(&loaded.stack, &args.stack).map_err(refused)?;
+    for warning in loaded.warnings.iter().chain(&desired.warnings) {
+        output::warning(warning, global);
+    }
+    Ok(desired)
+}
+
+fn read(file: &Path) -> Result<Input, Vec<diagnostics::Diagnostic>> {
+    if file != Path::new("-") {
+        return Input::read(file).map_err(|diagnostic| vec![diagnostic]);
+    }
+    let mut text = String::new();
+    match std::io::stdin().read_to_string(&mut text) {
+        Ok(_) => Ok(Input::stdin(text)),
+        Err(error) => Err(vec![diagnostics::Diagnostic::error(
+            "stack-file/unreadable",
+            format!("standard input cannot be read: {error}"),
+        )]),
+    }
+}
+
+/// Connects to the engine.
+pub async fn connect(args: &EngineArgs) -> Result<Client, Failure> {
+    let endpoint =
+        Endpoint::resolve(args.host.as_deref(), args.context.as_deref(), &Environment::of_process());
+    let connected = match endpoint {
+        Ok(endpoint) => Client::connect(endpoint, Timeouts::default()).await,
+        Err(error) => Err(error),
+    };
+    connected.map_err(|error| failure(Error::Engine(error)))
+}
+
+/// Who runs this command.
+pub fn holder() -> Result<Holder, Failure> {
+    let nonce = deploy::nonce().map_err(|error| Failure::new(Code::Internal, error.to_string()))?;
+    let variable = |name: &&str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let user =
+        ["GITHUB_ACTOR", "GITLAB_USER_LOGIN", "SUDO_USER", "USER", "LOGNAME"].iter().find_map(variable);
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let host = host.map(|name| name.trim().to_owned()).or_else(|| variable(&"HOSTNAME"));
+    Ok(Holder {
+        who: format!(
+            "{}@{} (pid {})",
+            user.as_deref().unwrap_or("somebody"),
+            host.as_deref().unwrap_or("some host"),
+            std::process::id()
+        ),
+        nonce,
+        process: process_identity(std::process::id()).unwrap_or_default(),
+        is_gone,
+    })
+}
+
+/// A process of this machine, told apart from every other there was: boot, pid namespace, pid, start time. `None`
+/// where the system does not say.
+fn process_identity(pid: u32) -> Option<String> {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let namespace = std::fs::read_link("/proc/self/ns/pid").ok()?;
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name, in parentheses, can hold anything; the start time is the 20th field after it.
+    let started = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.to_owned();
+    Some(format!("{} {} {pid} {started}", boot.trim(), namespace.display()))
+}
+
+/// Whether a process, as [`process_identity`] wrote it, is known to be gone: it was one of this machine and of this
+/// pid namespace, and is not there any more.
+fn is_gone(process: &str) -> bool {
+    let parts: Vec<&str> = process.split(' ').collect();
+    let [boot, namespace, pid, _] = parts[..] else { return false };
+    let Some(own) = process_identity(std::process::id()) else { return false };
+    let Ok(pid) = pid.parse::<u32>() else { return false };
+    own.starts_with(&format!("{boot} {namespace} ")) && process_identity(pid).as_deref() != Some(process)
+}
+
+/// Runs work until it ends or the process is told to stop.
+pub async fn until_interrupted<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
+    let internal =
+        |error: std::io::Error| Failure::new(Code::Internal, format!("signals cannot be heard: {error}"));
+    let mut term =
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).map_err(internal)?;
+    tokio::select! {
+        result = work => Ok(result),
+        _ = tokio::signal::ctrl_c() => Err(interrupted("SIGINT")),
+        _ = term.recv() => Err(interrupted("SIGTERM")),
+    }
+}
+
+fn interrupted(signal: &str) -> Failure {
+    Failure::new(Code::Interrupted, format!("stopped by {signal}; the stack may be between two releases"))
+        .hint("run the same command again: it continues where this one stopped")
+}
+
+/// The failure that a library's error is.
+pub fn failure(error: Error) -> Failure {
+    let hint = error.hint();
+    let message = error.to_string();
+    let (code, log, extra) = match &error {
+        Error::Engine(_) => (Code::Engine, Vec::new(), Vec::new()),
+        Error::Input(_) | Error::MissingExternal { .. } | Error::ChangedContent { .. } => {
+            (Code::Input, Vec::new(), Vec::new())
+        }
+        Error::Foreign { foreign } => (Code::Foreign, Vec::new(), output::plan::foreign_lines(foreign)),
+        Error::LeaseHeld { .. } | Error::LeaseLost { .. } => (Code::Lease, Vec::new(), Vec::new()),
+        Error::Record(_) => (Code::Internal, Vec::new(), Vec::new()),
+        Error::Gate { log, restored, .. } => (ended(restored, Code::Gate), log.clone(), left(restored)),
+        Error::Rollout { log, restored, .. } => {
+            (ended(restored, Code::RolledBack), log.clone(), left(restored))
+        }
+        Error::TimedOut { .. } => (Code::Timeout, Vec::new(), Vec::new()),
+    };
+    let diagnostics = match error {
+        Error::Input(diagnostics) => diagnostics,
+        _ => Vec::new(),
+    };
+    Failure { code, message, hint, diagnostics, log, details: extra }
+}
+
+fn ended(restored: &Restored, whole: Code) -> Code {
+    match restored {
+        Restored::Whole => whole,
+        Restored::Incomplete(_) => Code::Incomplete,
+    }
+}
+
+fn left(restored: &Restored) -> Vec<String> {
+    match restored {
+        Restored::Whole => Vec::new(),
+        Restored::Incomplete(list) => list.iter().map(|line| format!("not as it was: {line}")).collect(),
+    }
+}
