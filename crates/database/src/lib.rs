@@ -1,7 +1,40 @@
 //! PostgreSQL: readiness, extensions, lock and fence, version table, ledger, and driving the project's own Alembic.
-//! Knows nothing of Swarm.
+//! Knows nothing of Swarm, prints nothing.
+//!
+//! [`migrate`] is the whole of it; what happens is told in [`Event`]s, the last of which is a [`Report`].
 
+mod alembic;
+mod backoff;
+mod connect;
+mod drive;
+mod error;
+mod event;
+mod evidence;
+mod explain;
+mod extensions;
+mod fence;
+mod gate;
+mod indexes;
+mod ledger;
+mod lock;
+mod migrate;
+mod options;
+mod project;
+mod query;
+mod readiness;
+mod report;
+mod rows;
 mod secret;
 pub mod settings;
+mod tls;
+mod verdict;
 
+pub use error::{Category, MigrateError};
+pub use event::Event;
+pub use extensions::{Cause, Refusal};
+pub use lock::{Holder, LOCK_CLASS};
+pub use migrate::migrate;
+pub use options::{Environment, Options};
+pub use report::{Outcome, Report, ReportError};
 pub use secret::Secret;
+pub use tls::TlsError;

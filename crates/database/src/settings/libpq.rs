@@ -1,16 +1,16 @@
 //! libpq's own sources: the `PG*` variables, the service file and the password file (PostgreSQL documentation,
-//! "Environment Variables", "The Connection Service File", "The Password File").
+//! "Variables Variables", "The Connection Service File", "The Password File").
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::{Environment, Host, Partial, SettingsError, port, tls_mode};
+use super::{Host, Partial, SettingsError, Variables, port, tls_mode};
 use crate::secret::Secret;
 
 /// What the `PG*` variables (or their `_FILE` forms) say.
-pub(super) fn variables(environment: &Environment) -> Result<Partial, SettingsError> {
-    let value = |name: &str| Ok(environment.value(name)?.map(|(value, _)| value));
+pub(super) fn variables(variables: &Variables) -> Result<Partial, SettingsError> {
+    let value = |name: &str| Ok(variables.value(name)?.map(|(value, _)| value));
     let mut partial = Partial {
         user: value("PGUSER")?,
         password: value("PGPASSWORD")?.map(Secret::new),
@@ -54,13 +54,13 @@ pub(super) fn default_host() -> String {
 }
 
 /// The settings of one service of the service file.
-pub(super) fn service(name: &str, environment: &Environment) -> Result<Partial, SettingsError> {
-    let path = environment.get("PGSERVICEFILE").map(PathBuf::from).or_else(|| {
-        let own = PathBuf::from(environment.get("HOME")?).join(".pg_service.conf");
+pub(super) fn service(name: &str, variables: &Variables) -> Result<Partial, SettingsError> {
+    let path = variables.get("PGSERVICEFILE").map(PathBuf::from).or_else(|| {
+        let own = PathBuf::from(variables.get("HOME")?).join(".pg_service.conf");
         if own.exists() {
             return Some(own);
         }
-        let folder = environment.get("PGSYSCONFDIR").unwrap_or("/etc/postgresql-common");
+        let folder = variables.get("PGSYSCONFDIR").unwrap_or("/etc/postgresql-common");
         Some(Path::new(folder).join("pg_service.conf"))
     });
     let path = path.unwrap_or_else(|| PathBuf::from("/etc/postgresql-common/pg_service.conf"));
@@ -111,14 +111,14 @@ fn apply(partial: &mut Partial, key: &str, value: &str) -> Result<(), SettingsEr
 
 /// The password that the password file has for the first host. Like libpq, a file that others may read is not used.
 pub(super) fn password_file(
-    environment: &Environment,
+    variables: &Variables,
     hosts: &[Host],
     user: &str,
     database: &str,
 ) -> Option<Secret> {
-    let path = match environment.get("PGPASSFILE") {
+    let path = match variables.get("PGPASSFILE") {
         Some(path) => PathBuf::from(path),
-        None => PathBuf::from(environment.get("HOME")?).join(".pgpass"),
+        None => PathBuf::from(variables.get("HOME")?).join(".pgpass"),
     };
     if fs::metadata(&path).ok()?.permissions().mode() & 0o077 != 0 {
         return None;

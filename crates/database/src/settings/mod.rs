@@ -8,6 +8,8 @@ mod libpq;
 mod url;
 
 use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::path::PathBuf;
 
 use crate::secret::Secret;
@@ -134,28 +136,43 @@ impl SettingsError {
     }
 }
 
-/// A view of the process environment, so that resolving settings can be tested.
-#[derive(Clone, Debug, Default)]
-pub struct Environment(HashMap<String, String>);
+/// A view of the process environment, so that resolving settings can be tested. `Debug` shows no values: some are
+/// secrets.
+#[derive(Clone, Default)]
+pub struct Variables(HashMap<OsString, OsString>);
 
-impl Environment {
-    /// The environment of this process. Variables that are not UTF-8 are left out.
+impl fmt::Debug for Variables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+impl Variables {
+    /// The environment of this process.
     pub fn of_process() -> Self {
-        Self(
-            std::env::vars_os()
-                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-                .collect(),
-        )
+        Self(std::env::vars_os().collect())
     }
 
     /// An environment of these variables only.
     pub fn of<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        Self(variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+        Self(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
     }
 
-    /// A variable that is set and not empty.
+    /// The same with one more variable, or another value of it.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.0.insert(name.into(), value.into());
+        self
+    }
+
+    /// A variable that is set, not empty and UTF-8.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+        self.0.get(OsStr::new(name)).and_then(|value| value.to_str()).filter(|value| !value.is_empty())
+    }
+
+    /// All of them, for a child.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
+        self.0.iter()
     }
 
     /// The value of `NAME`, or of the file that `NAME_FILE` names without its last line end, and where it is from.
@@ -216,31 +233,31 @@ impl Partial {
 ///
 /// A URL variable wins over libpq's variables, those over `sqlalchemy.url` of the Alembic configuration. What the
 /// chosen URL leaves open comes from libpq's variables, the service file and the password file, as for every client.
-pub fn resolve(environment: &Environment, configured_url: Option<&str>) -> Result<Settings, SettingsError> {
+pub fn resolve(variables: &Variables, configured_url: Option<&str>) -> Result<Settings, SettingsError> {
     let mut chosen = None;
     for variable in URL_VARIABLES {
-        if let Some((text, source)) = environment.value(variable)? {
+        if let Some((text, source)) = variables.value(variable)? {
             chosen = Some((url::parse(&text, &source)?, source));
             break;
         }
     }
-    let variables = libpq::variables(environment)?;
+    let from_libpq = libpq::variables(variables)?;
     let (partial, source) = match (chosen, configured_url) {
-        (Some((partial, source)), _) => (partial.or(variables), source),
-        (None, _) if libpq::names_a_database(&variables) => (variables, "the PG* variables".to_owned()),
+        (Some((partial, source)), _) => (partial.or(from_libpq), source),
+        (None, _) if libpq::names_a_database(&from_libpq) => (from_libpq, "the PG* variables".to_owned()),
         (None, Some(text)) => {
             let source = "sqlalchemy.url of the Alembic configuration".to_owned();
-            (url::parse(text, &source)?.or(variables), source)
+            (url::parse(text, &source)?.or(from_libpq), source)
         }
         (None, None) => return Err(SettingsError::Missing),
     };
-    complete(partial, source, environment)
+    complete(partial, source, variables)
 }
 
-fn complete(partial: Partial, source: String, environment: &Environment) -> Result<Settings, SettingsError> {
+fn complete(partial: Partial, source: String, variables: &Variables) -> Result<Settings, SettingsError> {
     let partial = match &partial.service {
         Some(service) => {
-            let from_service = libpq::service(service, environment)?;
+            let from_service = libpq::service(service, variables)?;
             partial.or(from_service)
         }
         None => partial,
@@ -251,10 +268,10 @@ fn complete(partial: Partial, source: String, environment: &Environment) -> Resu
     if hosts.is_empty() {
         hosts = vec![Host { name: libpq::default_host(), port }];
     }
-    let user = partial.user.or_else(|| environment.get("USER").map(str::to_owned));
+    let user = partial.user.or_else(|| variables.get("USER").map(str::to_owned));
     let user = user.unwrap_or_else(|| "root".to_owned());
     let database = partial.database.unwrap_or_else(|| user.clone());
-    let password = partial.password.or_else(|| libpq::password_file(environment, &hosts, &user, &database));
+    let password = partial.password.or_else(|| libpq::password_file(variables, &hosts, &user, &database));
     let tls = TlsSettings {
         mode: partial.tls_mode.unwrap_or_default(),
         root_certificates: partial.root_certificates,

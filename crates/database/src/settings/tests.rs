@@ -5,7 +5,7 @@ use std::fs;
 use super::*;
 
 fn settings(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
-    resolve(&Environment::of(variables.iter().copied()), None)
+    resolve(&Variables::of(variables.iter().copied()), None)
 }
 
 fn url(text: &str) -> Settings {
@@ -61,7 +61,7 @@ fn the_first_source_wins_and_libpq_fills_the_gaps() {
     assert_eq!(found.password, Some(Secret::new("secret")));
     let found = settings(&[("PGHOST", "h"), ("PGUSER", "three"), ("PGPORT", "7")]).unwrap();
     assert_eq!(found.place(), "three@h:7/three");
-    let configured = resolve(&Environment::default(), Some("postgresql://ini@h/d")).unwrap();
+    let configured = resolve(&Variables::default(), Some("postgresql://ini@h/d")).unwrap();
     assert_eq!(configured.user, "ini");
 }
 

@@ -1,0 +1,151 @@
+//! The command line and environment of the project's Alembic. Pure.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::error::MigrateError;
+use crate::options::Options;
+
+/// What to start, and with which additions to the environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Invocation {
+    /// Program and arguments.
+    pub(crate) words: Vec<String>,
+    /// Variables to set.
+    pub(crate) variables: Vec<(String, String)>,
+    /// Where.
+    pub(crate) directory: PathBuf,
+}
+
+impl Invocation {
+    /// `COMMAND [-c CONFIG] upgrade TARGET`, or `flask db upgrade [-d FOLDER] TARGET`.
+    pub(crate) fn upgrade(options: &Options, application_name: &str) -> Result<Self, MigrateError> {
+        let mut words = split(&options.alembic).ok_or_else(|| MigrateError::Argument {
+            message: format!("the Alembic command {:?} has a quote that does not end", options.alembic),
+            hint: "write it as in a shell: alembic, flask db, python -m alembic".to_owned(),
+        })?;
+        if words.is_empty() {
+            words.push("alembic".to_owned());
+        }
+        // Flask-Migrate's commands are a group named `db`, whatever the program that offers it (`superset db`).
+        if words.len() > 1 && words.last().is_some_and(|last| last == "db") {
+            words.push("upgrade".to_owned());
+            if let Some(config) = options.config.first() {
+                words.push("-d".to_owned());
+                words.push(flask_folder(config, &options.directory).display().to_string());
+            }
+        } else {
+            for config in &options.config {
+                words.push("-c".to_owned());
+                words.push(ini(config, &options.directory).display().to_string());
+            }
+            if let Some(section) = &options.section {
+                words.extend(["-n".to_owned(), section.clone()]);
+            }
+            words.push("upgrade".to_owned());
+        }
+        words.push(options.target.clone());
+        let variables = vec![
+            ("PGAPPNAME".to_owned(), application_name.to_owned()),
+            ("PGOPTIONS".to_owned(), session_options(options, options.variables.get("PGOPTIONS"))),
+            // Lines as they are written, not when a buffer is full.
+            ("PYTHONUNBUFFERED".to_owned(), "1".to_owned()),
+        ];
+        Ok(Self { words, variables, directory: options.directory.clone() })
+    }
+
+    /// The command line, for messages.
+    pub(crate) fn shown(&self) -> String {
+        self.words.join(" ")
+    }
+}
+
+/// The server settings of Alembic's sessions in libpq's form, after those that are there already. Also used for our
+/// own sessions: a pooler that refuses them is met before anything is done.
+pub(crate) fn session_options(options: &Options, existing: Option<&str>) -> String {
+    let mut words: Vec<String> = existing.map(str::to_owned).into_iter().collect();
+    for (name, value) in
+        [("lock_timeout", options.lock_timeout), ("statement_timeout", options.statement_timeout)]
+    {
+        // What the project has set for itself is its own business.
+        let set = existing.is_some_and(|existing| existing.contains(name));
+        if value > Duration::ZERO && !set {
+            words.push(format!("-c {name}={}ms", value.as_millis()));
+        }
+    }
+    words.join(" ")
+}
+
+fn flask_folder(config: &Path, directory: &Path) -> PathBuf {
+    if directory.join(config).is_dir() {
+        return config.to_owned();
+    }
+    config.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
+}
+
+fn ini(config: &Path, directory: &Path) -> PathBuf {
+    if directory.join(config).is_dir() { config.join("alembic.ini") } else { config.to_owned() }
+}
+
+/// Words as a shell splits them, with quotes and backslashes but no expansion. `None` for an open quote.
+fn split(text: &str) -> Option<Vec<String>> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote = None;
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        match (quote, character) {
+            (Some(open), _) if character == open => quote = None,
+            (Some(_), _) => word.get_or_insert_default().push(character),
+            (None, '"' | '\'') => {
+                quote = Some(character);
+                word.get_or_insert_default();
+            }
+            (None, '\\') => word.get_or_insert_default().extend(characters.next()),
+            (None, _) if character.is_whitespace() => words.extend(word.take()),
+            (None, _) => word.get_or_insert_default().push(character),
+        }
+    }
+    words.extend(word);
+    quote.is_none().then_some(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Variables;
+
+    fn words(command: &str, config: &[&str]) -> String {
+        let mut options = Options::new("/nonexistent", Variables::default());
+        command.clone_into(&mut options.alembic);
+        options.config = config.iter().map(PathBuf::from).collect();
+        Invocation::upgrade(&options, "tidegate:x:1").unwrap().shown()
+    }
+
+    #[test]
+    fn each_kind_of_project_gets_its_own_command_line() {
+        assert_eq!(words("alembic", &[]), "alembic upgrade heads");
+        assert_eq!(words("alembic", &["db/alembic.ini"]), "alembic -c db/alembic.ini upgrade heads");
+        assert_eq!(words("python -m alembic", &["a.ini"]), "python -m alembic -c a.ini upgrade heads");
+        assert_eq!(words("flask db", &["migrations/alembic.ini"]), "flask db upgrade -d migrations heads");
+        assert_eq!(words("flask --app 'my app' db", &[]), "flask --app my app db upgrade heads");
+    }
+
+    #[test]
+    fn an_open_quote_is_an_error() {
+        let mut options = Options::new("/nonexistent", Variables::default());
+        options.alembic = "flask 'db".to_owned();
+        assert!(Invocation::upgrade(&options, "tidegate:x:1").is_err());
+    }
+
+    #[test]
+    fn session_options_add_to_what_is_there_and_never_overrule_it() {
+        let mut options = Options::new("/nonexistent", Variables::default());
+        options.statement_timeout = Duration::from_secs(60);
+        assert_eq!(
+            session_options(&options, Some("-c lock_timeout=1s -c search_path=app")),
+            "-c lock_timeout=1s -c search_path=app -c statement_timeout=60000ms"
+        );
+        assert_eq!(session_options(&options, None), "-c lock_timeout=5000ms -c statement_timeout=60000ms");
+    }
+}

@@ -1,0 +1,256 @@
+//! Through the gate: Alembic runs, watched, and the rows of the version table afterwards decide.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use revisions::Plan;
+use tokio::time::timeout;
+
+use crate::alembic::{self, Ended, Invocation, Message, Run, Stop, Watch};
+use crate::backoff::jittered;
+use crate::connect::Connection;
+use crate::error::MigrateError;
+use crate::event::Event;
+use crate::fence::{self, Epoch, Whose};
+use crate::migrate::Stopped;
+use crate::options::Options;
+use crate::project::Project;
+use crate::report::{Outcome, Report};
+use crate::settings::Settings;
+use crate::verdict::{self, Aftermath, Verdict};
+use crate::{gate, indexes, ledger, lock, query, readiness, rows};
+
+/// How long Alembic's backends may take to notice that it has ended by itself.
+const OWN_PATIENCE: Duration = Duration::from_secs(2);
+/// How long to try to reach the database again after a run in which the connection was lost.
+const RECONNECT: Duration = Duration::from_secs(30);
+/// How long the lock's connection may take to answer.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+/// One look in so many is also a heartbeat.
+const HEARTBEAT_EVERY: u32 = 4;
+/// How long our looks at the version table wait for a lock on it: Alembic's env.py may hold one.
+const LOOK_LOCK_TIMEOUT: &str = "SET lock_timeout = '250ms'";
+/// The longest pause before another attempt.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// Everything that is held and known when Alembic starts.
+pub(crate) struct Ready<'a> {
+    pub(crate) options: &'a Options,
+    pub(crate) project: &'a Project,
+    pub(crate) settings: &'a Settings,
+    pub(crate) control: Connection,
+    pub(crate) lock: Connection,
+    pub(crate) epoch: Epoch,
+    pub(crate) plan: Plan,
+}
+
+/// Runs Alembic, again after transient failures that left nothing behind, and says how it ended.
+pub(crate) async fn through(
+    mut ready: Ready<'_>,
+    stop: Stopped<'_>,
+    report: &mut Report,
+    on_event: &mut dyn FnMut(Event),
+) -> Result<Outcome, MigrateError> {
+    let invocation = Invocation::upgrade(ready.options, &ready.epoch.application_name())?;
+    let invalid_before = indexes::invalid(&ready.control).await?;
+    query::execute(&ready.control.client, "setting lock_timeout", LOOK_LOCK_TIMEOUT).await?;
+    let mut attempt = 1;
+    loop {
+        let run = ready.run(&invocation, stop.clone(), on_event).await?;
+        let aftermath = ready.aftermath(&run, &invalid_before, on_event).await?;
+        report.rows.clone_from(&aftermath.rows);
+        report.applied.clone_from(&aftermath.applied);
+        report.invalid_indexes.clone_from(&aftermath.invalid_indexes);
+        ready.record(&run, &aftermath, on_event).await;
+        let command = invocation.shown();
+        let error = match verdict::judge(&command, &ready.plan, &run, &aftermath) {
+            Verdict::Done => return Ok(Outcome::Migrated),
+            Verdict::Failed(error) => return Err(error),
+            Verdict::Transient { error, .. } if attempt > ready.options.retries => return Err(error),
+            Verdict::Transient { error, reason } => {
+                attempt += 1;
+                on_event(Event::Retry { reason, attempt });
+                error
+            }
+        };
+        let pause = jittered(Duration::from_secs(1) * 2_u32.saturating_pow(attempt - 2)).min(LONGEST_PAUSE);
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            _ = ready.lock.closed() => return Err(error),
+            () = stop.clone() => return Err(MigrateError::Interrupted(Some(verdict::committed(&ready.plan, &aftermath)))),
+        }
+    }
+}
+
+impl Ready<'_> {
+    async fn run(
+        &mut self,
+        invocation: &Invocation,
+        stop: Stopped<'_>,
+        on_event: &mut dyn FnMut(Event),
+    ) -> Result<Run, MigrateError> {
+        let mut watcher = Watcher {
+            project: self.project,
+            control: &self.control,
+            lock: &mut self.lock,
+            epoch: &self.epoch,
+            stop,
+            on_event,
+            lost: None,
+            ticks: 0,
+            bridged: false,
+        };
+        let run = alembic::run(invocation, &self.options.variables, self.settings, &mut watcher).await?;
+        Ok(run)
+    }
+
+    /// Looks at what the run has left behind, once nothing of it is at work any more.
+    async fn aftermath(
+        &mut self,
+        run: &Run,
+        invalid_before: &BTreeSet<String>,
+        on_event: &mut dyn FnMut(Event),
+    ) -> Result<Aftermath, MigrateError> {
+        if self.control.is_closed() {
+            let name = gate::own_name("control", self.options);
+            let session = gate::session_options(self.options);
+            self.control =
+                readiness::wait(self.settings, &name, session.as_deref(), RECONNECT, on_event).await?;
+        }
+        let patience = if matches!(run.ended, Ended::Exited(_)) { OWN_PATIENCE } else { Duration::ZERO };
+        let limit = self.options.fence_wait;
+        fence::clear(&self.control, Whose::Own(&self.epoch), patience, limit, on_event).await?;
+        let table = run.version_table().unwrap_or_else(|| self.project.table.clone());
+        let rows = rows::read(&self.control, &table).await?.unwrap_or_default();
+        let before: BTreeSet<&str> =
+            self.plan.rows.iter().flat_map(|row| self.project.history.ancestors(row)).collect();
+        let now: BTreeSet<&str> = rows.iter().flat_map(|row| self.project.history.ancestors(row)).collect();
+        let applied = self
+            .plan
+            .steps
+            .iter()
+            .map(|step| step.revision.clone())
+            .filter(|revision| now.contains(revision.as_str()) && !before.contains(revision.as_str()))
+            .collect();
+        let invalid = indexes::invalid(&self.control).await.unwrap_or_default();
+        let commits_alone = self
+            .plan
+            .steps
+            .iter()
+            .map(|step| &step.revision)
+            .find(|revision| crate::evidence::commits_on_its_own(&self.project.text(revision)))
+            .cloned();
+        Ok(Aftermath {
+            rows,
+            applied,
+            invalid_indexes: invalid.difference(invalid_before).cloned().collect(),
+            commits_alone,
+        })
+    }
+
+    /// Announces and records what is committed now.
+    async fn record(&self, run: &Run, aftermath: &Aftermath, on_event: &mut dyn FnMut(Event)) {
+        let seconds = run.seconds();
+        for revision in &aftermath.applied {
+            on_event(Event::Revision {
+                revision: revision.clone(),
+                state: "applied",
+                seconds: seconds.get(revision.as_str()).map(|seconds| Duration::from_secs_f64(*seconds)),
+                description: self.project.description(revision),
+            });
+        }
+        if aftermath.applied.is_empty() {
+            return;
+        }
+        let entries: Vec<ledger::Entry> = aftermath
+            .applied
+            .iter()
+            .map(|revision| ledger::Entry {
+                revision: revision.clone(),
+                seconds: seconds.get(revision.as_str()).copied(),
+            })
+            .collect();
+        let already = self.project.history.diagnose(&self.plan.rows).applied;
+        let Self { control, project, options, epoch, .. } = self;
+        ledger::record(control, project, options, epoch, &entries, &already, on_event).await;
+    }
+}
+
+/// Looks after a run while it goes on.
+struct Watcher<'a, 'b> {
+    project: &'a Project,
+    control: &'a Connection,
+    lock: &'a mut Connection,
+    epoch: &'a Epoch,
+    stop: Stopped<'b>,
+    on_event: &'a mut dyn FnMut(Event),
+    /// Why the lock is not ours any more, once a heartbeat has found out.
+    lost: Option<String>,
+    ticks: u32,
+    /// Whether Python tells us about revisions, so that log lines need not.
+    bridged: bool,
+}
+
+impl Watcher<'_, '_> {
+    fn revision(&mut self, revision: &str, state: &'static str, seconds: Option<f64>) {
+        (self.on_event)(Event::Revision {
+            revision: revision.to_owned(),
+            state,
+            seconds: seconds.map(Duration::from_secs_f64),
+            description: self.project.description(revision),
+        });
+    }
+
+    async fn heartbeat(&mut self) {
+        match timeout(HEARTBEAT, lock::still_held(self.lock)).await {
+            Ok(Ok(true)) => {}
+            Ok(Ok(false)) => self.lost = Some("the lock is not with its session any more".to_owned()),
+            Ok(Err(error)) => self.lost = Some(error.to_string()),
+            Err(_) => self.lost = Some("it does not answer".to_owned()),
+        }
+    }
+}
+
+impl Watch for Watcher<'_, '_> {
+    fn line(&mut self, stream: &'static str, line: &str) {
+        (self.on_event)(Event::Output { stream, line: line.to_owned() });
+        if !self.bridged
+            && let Some((_, step)) = line.split_once("Running upgrade ")
+            && let Some((_, to)) = step.split_once("-> ")
+        {
+            let revision = to.split([',', ' ']).next().unwrap_or_default().to_owned();
+            self.revision(&revision, "running", None);
+        }
+    }
+
+    fn message(&mut self, message: &Message) {
+        self.bridged = true;
+        match message {
+            Message::Start { revision } => self.revision(revision, "running", None),
+            Message::End { revision, seconds } => self.revision(revision, "done", Some(*seconds)),
+            Message::Error { revision: Some(revision), .. } => self.revision(revision, "failed", None),
+            Message::Configured { .. }
+            | Message::Autocommit { .. }
+            | Message::Error { revision: None, .. } => {}
+        }
+    }
+
+    async fn tick(&mut self) {
+        self.ticks = self.ticks.wrapping_add(1);
+        if self.ticks.is_multiple_of(HEARTBEAT_EVERY) {
+            self.heartbeat().await;
+        }
+        fence::sweep(self.control, self.epoch, self.on_event).await;
+    }
+
+    async fn must_stop(&mut self) -> Stop {
+        if let Some(reason) = &self.lost {
+            return Stop::LockLost(reason.clone());
+        }
+        let stop = self.stop.clone();
+        tokio::select! {
+            reason = self.lock.closed() => Stop::LockLost(reason),
+            () = stop => Stop::Interrupted,
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What a caller can ask of a migration.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::settings::Variables;
+
+/// How strict to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Environment {
+    /// What is doubtful stops the run.
+    #[default]
+    Production,
+    /// As production.
+    Staging,
+    /// A missing extension is a warning.
+    Development,
+}
+
+/// What to migrate, and how patiently.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Alembic's configuration files (`-c`): an INI file, a pyproject.toml, or Flask-Migrate's folder. Empty: found
+    /// as Alembic finds them.
+    pub config: Vec<PathBuf>,
+    /// The section of the INI file (`-n`).
+    pub section: Option<String>,
+    /// Alembic's working directory.
+    pub directory: PathBuf,
+    /// What to upgrade to, in Alembic's terms.
+    pub target: String,
+    /// Extensions that must be there: `NAME`, `NAME@SCHEMA`, or `!NAME` for one that is not needed after all.
+    pub extensions: Vec<String>,
+    /// How strict to be.
+    pub environment: Environment,
+    /// The project's own Alembic: `alembic`, `flask db`, `python -m alembic`.
+    pub alembic: String,
+    /// How long to wait for the database.
+    pub wait: Duration,
+    /// How long to wait for another run.
+    pub lock_wait: Duration,
+    /// How long to wait for backends of an earlier run to end.
+    pub fence_wait: Duration,
+    /// PostgreSQL's `lock_timeout` for Alembic's sessions; zero leaves the server's.
+    pub lock_timeout: Duration,
+    /// PostgreSQL's `statement_timeout` for Alembic's sessions; zero leaves the server's.
+    pub statement_timeout: Duration,
+    /// How often to try again after a lock timeout, a deadlock or a serialization failure.
+    pub retries: u32,
+    /// Go on although the version table is empty and tables that the revisions create are there.
+    pub allow_existing_tables: bool,
+    /// The opaque id of this run.
+    pub run: Option<String>,
+    /// The release that this run is part of.
+    pub release: Option<String>,
+    /// The environment variables of the process.
+    pub variables: Variables,
+}
+
+impl Options {
+    /// The defaults, in this directory, with these variables.
+    pub fn new(directory: impl Into<PathBuf>, variables: Variables) -> Self {
+        Self {
+            config: Vec::new(),
+            section: None,
+            directory: directory.into(),
+            target: "heads".to_owned(),
+            extensions: Vec::new(),
+            environment: Environment::default(),
+            alembic: "alembic".to_owned(),
+            wait: Duration::from_secs(60),
+            lock_wait: Duration::from_mins(10),
+            fence_wait: Duration::from_secs(30),
+            lock_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::ZERO,
+            retries: 5,
+            allow_existing_tables: false,
+            run: None,
+            release: None,
+            variables,
+        }
+    }
+}

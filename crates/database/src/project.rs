@@ -1,0 +1,77 @@
+//! The project: its Alembic configuration, its history and what that needs. Reads files only.
+
+use std::collections::BTreeMap;
+
+use revisions::{Config, ConfigOptions, ExtensionNeed, History, find_config, required_extensions};
+use sha2::{Digest, Sha256};
+
+use crate::error::MigrateError;
+use crate::options::Options;
+use crate::rows::VersionTable;
+
+/// Variables that Alembic's configuration depends on.
+const CONFIG_VARIABLES: [&str; 3] = ["ALEMBIC_CONFIG", "PYTHONPATH", "VIRTUAL_ENV"];
+
+/// A project whose history is sound.
+#[derive(Debug)]
+pub(crate) struct Project {
+    pub(crate) config: Config,
+    pub(crate) history: History,
+    pub(crate) needs: Vec<ExtensionNeed>,
+    pub(crate) table: VersionTable,
+    /// What the target names.
+    pub(crate) heads: Vec<String>,
+}
+
+impl Project {
+    /// Reads configuration and revision files; anything wrong with them ends here, before a connection is opened.
+    pub(crate) fn load(options: &Options) -> Result<Self, MigrateError> {
+        let environment: BTreeMap<String, String> = CONFIG_VARIABLES
+            .into_iter()
+            .filter_map(|name| Some((name.to_owned(), options.variables.get(name)?.to_owned())))
+            .collect();
+        let config = find_config(&ConfigOptions {
+            files: options.config.clone(),
+            section: options.section.clone(),
+            directory: options.directory.clone(),
+            environment,
+        })
+        .map_err(|diagnostic| MigrateError::History(vec![diagnostic]))?;
+        let history = revisions::read(&config).map_err(MigrateError::History)?;
+        let needs = required_extensions(&history);
+        let table = VersionTable::of(&config);
+        // Relative targets (`+1`) name something only once the rows are known.
+        let heads = history.resolve(&options.target).unwrap_or_default();
+        if heads.is_empty() && !options.target.contains(['+', '-']) {
+            history.plan_upgrade(&[], &options.target).map_err(MigrateError::Target)?;
+        }
+        Ok(Self { config, history, needs, table, heads })
+    }
+
+    /// The first line of a revision's docstring.
+    pub(crate) fn description(&self, revision: &str) -> String {
+        self.history.revision(revision).map(|revision| revision.message.clone()).unwrap_or_default()
+    }
+
+    /// The text of a revision's file, empty where it cannot be read.
+    pub(crate) fn text(&self, revision: &str) -> String {
+        let bytes = self.history.revision(revision).and_then(|revision| std::fs::read(&revision.file).ok());
+        String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned()
+    }
+
+    /// The SHA-256 of a revision's file in hex, empty where it cannot be read.
+    pub(crate) fn hash(&self, revision: &str) -> String {
+        let bytes = self.history.revision(revision).and_then(|revision| std::fs::read(&revision.file).ok());
+        bytes.map_or_else(String::new, |bytes| {
+            Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+        })
+    }
+
+    /// The name of a revision's file.
+    pub(crate) fn file(&self, revision: &str) -> String {
+        self.history
+            .revision(revision)
+            .and_then(|revision| Some(revision.file.file_name()?.to_string_lossy().into_owned()))
+            .unwrap_or_default()
+    }
+}
