@@ -9,45 +9,34 @@
 //! [`load`] reads one or several files into one [`Stack`]; [`convert()`] makes the bodies that the official
 //! client would send for it. Both return [`Diagnostic`]s, each with the place in the file that it is about.
 
+mod decode;
 mod desired;
+mod env_file;
+mod ignored;
+mod input;
 mod interpolate;
+mod load;
+mod merge;
+pub mod model;
 mod notation;
 mod path;
+mod paths;
+mod profiles;
 mod report;
+mod schema;
 mod yaml;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use diagnostics::Diagnostic;
 
 pub use desired::{
     Condition, Dependency, Desired, ExternalNetwork, ExternalObject, NetworkBody, ObjectBody, ServiceBody,
 };
-
-/// One stack file, read.
-#[derive(Clone, Debug)]
-pub struct Input {
-    /// The name to show in messages: the path as given, or `<stdin>`.
-    pub name: String,
-    /// Where it was read from; `None` for standard input.
-    pub path: Option<PathBuf>,
-    /// Its text.
-    pub text: String,
-}
-
-impl Input {
-    /// Reads a file.
-    pub fn read(path: &Path) -> Result<Self, Diagnostic> {
-        let _ = path;
-        Err(Diagnostic::error("stack-file/unreadable", "not there yet"))
-    }
-
-    /// A text from standard input.
-    pub fn stdin(text: impl Into<String>) -> Self {
-        Self { name: "<stdin>".into(), path: None, text: text.into() }
-    }
-}
+pub use input::Input;
+pub use load::load;
+pub use model::Stack;
 
 /// What a stack file is read with.
 #[derive(Clone, Debug, Default)]
@@ -68,17 +57,6 @@ pub struct Loaded {
     pub stack: Stack,
     /// What is ignored, deprecated or perhaps not meant.
     pub warnings: Vec<Diagnostic>,
-}
-
-/// The typed, merged stack, with the place of every value that a later step can complain about.
-#[derive(Clone, Debug)]
-pub struct Stack {}
-
-/// Reads one or several files as one stack. Later files override earlier ones; relative paths start from the
-/// folder of the first.
-pub fn load(inputs: &[Input], options: &Options) -> Result<Loaded, Vec<Diagnostic>> {
-    let _ = (inputs, options);
-    Err(vec![Diagnostic::error("stack-file/unfinished", "not there yet")])
 }
 
 /// The Engine API bodies of a stack under a name.

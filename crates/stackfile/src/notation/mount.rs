@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn other_texts_are_refused() {
-        for text in ["", "aa::b", "::", ":/b", "ab:", "aa:bb:cc:dd"] {
+        for text in ["", "aa::b", ":::", ":/b", "ab:", "aa:bb:cc:dd"] {
             assert!(parse(text).is_err(), "{text}");
         }
     }
