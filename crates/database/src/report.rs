@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use diagnostics::Diagnostic;
 use serde::Serialize;
 
 use crate::error::MigrateError;
@@ -28,6 +29,8 @@ pub struct ReportError {
     pub message: String,
     /// What to do next.
     pub hint: Option<String>,
+    /// The findings in the revision files, when those are the reason.
+    pub diagnostics: Vec<Diagnostic>,
 }
 
 /// The last event of every run, successful or not.
@@ -81,6 +84,10 @@ impl Report {
                     kind: error.kind().to_owned(),
                     message: error.to_string(),
                     hint: error.hint(),
+                    diagnostics: match error {
+                        MigrateError::History(diagnostics) => diagnostics.clone(),
+                        _ => Vec::new(),
+                    },
                 });
             }
         }

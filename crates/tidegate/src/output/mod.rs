@@ -1,6 +1,7 @@
 //! What a person or a machine sees: failures and warnings here, progress, plans and status in their own modules.
 
 mod bars;
+pub mod migrate;
 pub mod plan;
 pub mod progress;
 pub mod status;
