@@ -402,3 +402,6 @@ fn words(task: &Task) -> String {
     let status = &task.status;
     if status.err.is_empty() { status.message.clone() } else { status.err.clone() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -210,7 +210,7 @@ pub(crate) fn plan(target: &Target, live: &Live, options: PlanOptions) -> Plan {
         previous: previous(target, live, interrupted),
         empty: false,
     };
-    plan.foreign = foreign(target, live, &history);
+    plan.foreign = foreign(live, &history);
     if history.sealed {
         plan.warnings.push(
             "the records of earlier releases were sealed with a key that is gone: changes that others made since cannot be seen"
@@ -306,13 +306,11 @@ pub(crate) fn is_gate_run(spec: &Value) -> bool {
     gate::run_of(spec).is_some() && spec::label(spec, spec::GATE_LABEL) == Some("true")
 }
 
-fn foreign(target: &Target, live: &Live, history: &History<'_>) -> Vec<Foreign> {
+fn foreign(live: &Live, history: &History<'_>) -> Vec<Foreign> {
     let mut foreign = Vec::new();
     for (name, spec) in &live.services {
         let Some(Some(recorded)) = history.specs.and_then(|specs| specs.get(name)) else { continue };
-        let wanted = target.services.get(name);
-        let asked_for = wanted.is_some_and(|wanted| is_done(wanted, live, name));
-        if same(recorded, spec) || asked_for || in_flight(spec, name, history.interrupted) {
+        if same(recorded, spec) || in_flight(spec, name, history.interrupted) {
             continue;
         }
         foreign.push(Foreign { service: name.clone(), changes: spec::diff(recorded, spec) });
@@ -366,7 +364,7 @@ fn waves(target: &Target, live: &Live, history: &History<'_>, plan: &mut Plan) {
         if is_done(wanted, live, &wanted.name) && !drifted.contains(&wanted.name) {
             return Action::Unchanged;
         }
-        Action::Update { changes: spec::diff(&live.localise(spec), &wanted.body) }
+        Action::Update { changes: spec::update_diff(&live.localise(spec), &wanted.body) }
     };
     let ordinary = |wanted: &Wanted| !wanted.gate;
     let still =
@@ -400,3 +398,6 @@ fn waves(target: &Target, live: &Live, history: &History<'_>, plan: &mut Plan) {
         })
         .collect();
 }
+
+#[cfg(test)]
+mod tests;

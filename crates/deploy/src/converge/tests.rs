@@ -1,0 +1,194 @@
+//! What the engine says, step by step, and what the watch answers.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use engine::{Service, Task};
+use serde_json::{Value, json};
+
+use super::{Count, Progress, Trouble, Watch, count};
+
+const DEADLINE: Duration = Duration::from_secs(120);
+
+fn spec(image: &str, replicas: u64) -> Value {
+    json!({
+        "Name": "shop_api",
+        "Mode": { "Replicated": { "Replicas": replicas } },
+        "TaskTemplate": { "ContainerSpec": { "Image": image } },
+        "UpdateConfig": { "Monitor": 3_000_000_000_u64 },
+    })
+}
+
+fn service(spec: &Value, update: &str) -> Service {
+    let mut service = json!({ "ID": "s1", "Version": { "Index": 7 }, "Spec": spec });
+    if !update.is_empty() {
+        service["UpdateStatus"] = json!({ "State": update, "Message": "as the engine says" });
+    }
+    serde_json::from_value(service).unwrap()
+}
+
+fn task(id: &str, image: &str, state: &str, desired: &str) -> Task {
+    serde_json::from_value(json!({
+        "ID": id, "ServiceID": "s1", "NodeID": "n1", "Version": { "Index": 1 },
+        "Spec": { "ContainerSpec": { "Image": image } },
+        "Status": { "State": state, "ContainerStatus": { "ContainerID": "c", "ExitCode": i64::from(state == "failed") * 3 } },
+        "DesiredState": desired,
+    }))
+    .unwrap()
+}
+
+fn unplaced(id: &str, state: &str, error: &str) -> Task {
+    let mut task = task(id, "v2", state, "running");
+    task.node_id = None;
+    task.status.err = error.to_owned();
+    task
+}
+
+fn watch(spec: &Value) -> Watch {
+    Watch::new(spec.clone(), BTreeSet::from(["old-failure".to_owned()]), DEADLINE)
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn trouble(progress: Progress) -> Trouble {
+    match progress {
+        Progress::Failed(trouble) => trouble,
+        other => panic!("expected a failure, got {other:?}"),
+    }
+}
+
+#[test]
+fn every_task_must_run_the_new_spec_for_the_monitor_period() {
+    let wanted = spec("v2", 2);
+    let created = service(&wanted, "");
+    let mut watch = watch(&wanted);
+    let mut at = |time, tasks: &[Task]| watch.observe(seconds(time), Some(&created), tasks);
+    let new = [task("a", "v2", "running", "running"), task("b", "v2", "running", "running")];
+    let mixed = [task("a", "v2", "running", "running"), task("b", "v1", "running", "running")];
+    assert!(matches!(at(0, &mixed), Progress::Waiting { running: 1, wanted: 2, .. }));
+    assert!(matches!(at(1, &new), Progress::Waiting { running: 2, wanted: 2, .. }));
+    // One task is gone again: the period starts anew.
+    assert!(matches!(at(3, &new[..1]), Progress::Waiting { running: 1, wanted: 2, .. }));
+    assert!(matches!(at(4, &new), Progress::Waiting { .. }));
+    assert!(matches!(at(6, &new), Progress::Waiting { .. }));
+    assert_eq!(at(7, &new), Progress::Converged { running: 2, wanted: 2 });
+}
+
+#[test]
+fn an_update_that_swarm_has_not_completed_is_not_there_and_a_completed_one_needs_no_second_wait() {
+    let wanted = spec("v2", 1);
+    let tasks = [task("a", "v2", "running", "running")];
+    let mut watch = watch(&wanted);
+    let updating = service(&wanted, "updating");
+    assert!(matches!(watch.observe(seconds(60), Some(&updating), &tasks), Progress::Waiting { .. }));
+    let completed = service(&wanted, "completed");
+    assert!(matches!(watch.observe(seconds(61), Some(&completed), &tasks), Progress::Converged { .. }));
+}
+
+#[test]
+fn a_crash_loop_ends_the_wait_but_old_failures_are_not_ours() {
+    let wanted = spec("v2", 1);
+    let live = service(&wanted, "");
+    let failed = |id| task(id, "v2", "failed", "shutdown");
+    let mut watch = watch(&wanted);
+    let two = [failed("old-failure"), failed("a"), failed("b")];
+    assert!(matches!(watch.observe(seconds(1), Some(&live), &two), Progress::Waiting { .. }));
+    let three = [failed("a"), failed("b"), failed("c")];
+    let trouble = trouble(watch.observe(seconds(2), Some(&live), &three));
+    assert!(
+        matches!(&trouble, Trouble::CrashLoop { failures: 3, exit_code: Some(3), task, .. } if task == "c")
+    );
+}
+
+#[test]
+fn a_one_shot_without_restarts_fails_at_once_and_is_there_when_completed() {
+    let mut wanted = spec("v2", 1);
+    wanted["TaskTemplate"]["RestartPolicy"] = json!({ "Condition": "none" });
+    let live = service(&wanted, "");
+    let with_policy = |mut task: Task| {
+        task.spec = wanted["TaskTemplate"].clone();
+        task
+    };
+    let failed = [with_policy(task("a", "v2", "failed", "shutdown"))];
+    assert!(matches!(
+        trouble(watch(&wanted).observe(seconds(0), Some(&live), &failed)),
+        Trouble::CrashLoop { failures: 1, .. }
+    ));
+    let complete = [with_policy(task("a", "v2", "complete", "shutdown"))];
+    assert_eq!(count(&wanted, &complete), Count { running: 1, wanted: 1, outdated: 0 });
+}
+
+#[test]
+fn what_swarm_does_by_itself_is_noticed_even_when_it_is_over() {
+    let (old, wanted) = (spec("v1", 1), spec("v2", 1));
+    let tasks = [task("a", "v2", "failed", "shutdown"), task("b", "v1", "running", "running")];
+    for state in ["rollback_started", "rollback_completed"] {
+        let live = service(&old, state);
+        let trouble = trouble(watch(&wanted).observe(seconds(0), Some(&live), &tasks));
+        assert!(
+            matches!(&trouble, Trouble::SwarmRolledBack { task: Some(task), .. } if task == "a"),
+            "{state}"
+        );
+    }
+    let paused = service(&wanted, "paused");
+    assert!(matches!(
+        trouble(watch(&wanted).observe(seconds(0), Some(&paused), &tasks)),
+        Trouble::Paused { .. }
+    ));
+    // The same spec back without a rollback is somebody else's doing.
+    let foreign = service(&old, "updating");
+    assert_eq!(trouble(watch(&wanted).observe(seconds(0), Some(&foreign), &tasks)), Trouble::Changed);
+    assert_eq!(trouble(watch(&wanted).observe(seconds(0), None, &tasks)), Trouble::Removed);
+}
+
+#[test]
+fn when_a_spec_is_put_back_swarms_own_rollback_to_it_is_no_trouble() {
+    let old = spec("v1", 1);
+    let tasks = [task("b", "v1", "running", "running")];
+    let mut watch = watch(&old).after_rollback();
+    let live = service(&old, "rollback_started");
+    assert!(matches!(watch.observe(seconds(0), Some(&live), &tasks), Progress::Waiting { .. }));
+    let live = service(&old, "rollback_completed");
+    assert!(matches!(watch.observe(seconds(1), Some(&live), &tasks), Progress::Waiting { .. }));
+    assert!(matches!(watch.observe(seconds(4), Some(&live), &tasks), Progress::Converged { .. }));
+}
+
+#[test]
+fn a_task_that_cannot_be_placed_ends_the_wait_after_a_grace() {
+    let wanted = spec("v2", 1);
+    let live = service(&wanted, "");
+    for (state, expected) in
+        [("pending", "no node can take it: no suitable node"), ("new", "no free address")]
+    {
+        let tasks = [unplaced("a", state, if state == "pending" { "no suitable node" } else { "" })];
+        let mut watch = watch(&wanted);
+        assert!(matches!(watch.observe(seconds(5), Some(&live), &tasks), Progress::Waiting { .. }));
+        assert!(matches!(watch.observe(seconds(24), Some(&live), &tasks), Progress::Waiting { .. }));
+        let trouble = trouble(watch.observe(seconds(25), Some(&live), &tasks));
+        assert!(trouble.to_string().contains(expected), "{trouble}");
+    }
+}
+
+#[test]
+fn a_missing_image_ends_the_wait_and_so_does_the_deadline() {
+    let wanted = spec("v2", 1);
+    let live = service(&wanted, "");
+    let rejected = |id| {
+        let mut task = task(id, "v2", "rejected", "shutdown");
+        task.status.err = "No such image: v2".to_owned();
+        task
+    };
+    let tasks = [rejected("a"), rejected("b")];
+    assert_eq!(
+        trouble(watch(&wanted).observe(seconds(3), Some(&live), &tasks)),
+        Trouble::Rejected { error: "No such image: v2".to_owned() }
+    );
+    let tasks = [task("a", "v2", "starting", "running")];
+    let late = trouble(watch(&wanted).observe(DEADLINE, Some(&live), &tasks));
+    assert_eq!(
+        late.to_string(),
+        "it did not converge within 120 s: 0 of 1 tasks run the new spec; 1 starting"
+    );
+}
