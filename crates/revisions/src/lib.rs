@@ -22,7 +22,7 @@ pub use config::{Config, ConfigOptions, Setting, find_config};
 pub use diagnosis::{Deletion, Diagnosis, Evidence, Finding, Repair};
 pub use extensions::{ExtensionNeed, ExtensionUse, required_extensions};
 pub use history::History;
-pub use merge::{MergeFile, merge_file};
+pub use merge::{MergeError, MergeFile, MergeRequest, merge_file};
 pub use plan::{Direction, Plan, Step};
 pub use reader::{COMPUTED, read, read_text, read_versions, read_with};
 pub use revision::{Answer, Answers, Dynamic, Revision};
