@@ -4,7 +4,7 @@
 
 mod common;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use common::{Entry, history, json, oracle, strings};
@@ -124,14 +124,19 @@ fn expected_steps(theirs: &Value) -> Vec<(String, Vec<String>)> {
 
 /// The rows after each step are the maximal applied revisions.
 fn rows_are_right(history: &History, plan: &Plan) -> bool {
-    let mut applied: BTreeSet<&str> = plan.rows.iter().flat_map(|row| history.ancestors(row)).collect();
+    let below: BTreeMap<&str, BTreeSet<&str>> = history
+        .revisions()
+        .iter()
+        .map(|revision| (revision.id.as_str(), history.ancestors(&revision.id)))
+        .collect();
+    let mut applied: BTreeSet<&str> = plan.rows.iter().flat_map(|row| below[row.as_str()].clone()).collect();
     plan.steps.iter().all(|step| {
         applied.insert(&step.revision);
-        let implied =
-            |id: &str| applied.iter().any(|other| *other != id && history.ancestors(other).contains(id));
-        let mut maximal: Vec<&str> = applied.iter().copied().filter(|id| !implied(id)).collect();
-        maximal.sort_unstable();
-        maximal == step.rows_after
+        let implied = |id: &str| applied.iter().any(|other| *other != id && below[other].contains(id));
+        let rows: Vec<&str> = step.rows_after.iter().map(String::as_str).collect();
+        // Every applied revision is a row or below one, and no row is below another.
+        applied.iter().all(|id| rows.iter().any(|row| below[row].contains(id)))
+            && rows.iter().all(|row| applied.contains(row) && !implied(row))
     })
 }
 
