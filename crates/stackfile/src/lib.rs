@@ -9,6 +9,7 @@
 //! [`load`] reads one or several files into one [`Stack`]; [`convert()`] makes the bodies that the official
 //! client would send for it. Both return [`Diagnostic`]s, each with the place in the file that it is about.
 
+mod convert;
 mod decode;
 mod desired;
 mod env_file;
@@ -31,6 +32,7 @@ use std::path::PathBuf;
 
 use diagnostics::Diagnostic;
 
+pub use convert::{convert, requests};
 pub use desired::{
     Condition, Dependency, Desired, ExternalNetwork, ExternalObject, NetworkBody, ObjectBody, ServiceBody,
 };
@@ -59,12 +61,6 @@ pub struct Loaded {
     pub warnings: Vec<Diagnostic>,
 }
 
-/// The Engine API bodies of a stack under a name.
-pub fn convert(stack: &Stack, namespace: &str) -> Result<Desired, Vec<Diagnostic>> {
-    let _ = (stack, namespace);
-    Err(vec![Diagnostic::error("stack-file/unfinished", "not there yet")])
-}
-
 /// The resolved stack as `docker stack config` prints it.
 pub fn config_yaml(stack: &Stack) -> String {
     let _ = stack;
@@ -77,9 +73,3 @@ pub fn config_json(stack: &Stack) -> serde_json::Value {
     serde_json::Value::Null
 }
 
-/// The requests of a first deploy on an empty cluster, for people and tests: `kind`, `method`, `path`, `query`,
-/// `name`, `body`, with a secret's data replaced by `sha256:<hex>`.
-pub fn requests(desired: &Desired) -> serde_json::Value {
-    let _ = desired;
-    serde_json::Value::Null
-}

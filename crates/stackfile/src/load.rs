@@ -7,8 +7,6 @@ use diagnostics::{Diagnostic, Source};
 use crate::decode::{self, Context};
 use crate::interpolate::interpolate;
 use crate::merge::merge;
-use crate::model::Stack;
-use crate::notation::image;
 use crate::report::Report;
 use crate::schema::{self, Version};
 use crate::yaml::{self, Node};
@@ -55,7 +53,6 @@ pub fn load(inputs: &[Input], options: &Options) -> Result<Loaded, Vec<Diagnosti
         merge(&mut stack, over, &mut report);
     }
     profiles::apply(&mut stack, &options.profiles, &mut report);
-    images(&stack, &mut report);
     report.check()?;
     Ok(Loaded { stack, warnings: report.warnings })
 }
@@ -124,21 +121,4 @@ fn folder(first: &Input, working_dir: &Path) -> PathBuf {
     let Some(path) = &first.path else { return paths::clean(working_dir) };
     let path = paths::clean(&working_dir.join(path));
     path.parent().map_or_else(|| working_dir.to_owned(), Path::to_owned)
-}
-
-fn images(stack: &Stack, report: &mut Report) {
-    for (name, service) in &stack.services {
-        let diagnostic = match service.image.as_ref().filter(|image| !image.is_empty()) {
-            None => Diagnostic::error("stack-file/image", format!("the service `{name}` has no image"))
-                .at(service.place.clone())
-                .help("add `image: name:tag`; Swarm pulls images and never builds them"),
-            Some(image) => match image::normalise(image) {
-                Ok(_) => continue,
-                Err(message) => {
-                    Diagnostic::error("stack-file/image", message).at(image.place.clone()).help(image::HELP)
-                }
-            },
-        };
-        report.error(diagnostic);
-    }
 }

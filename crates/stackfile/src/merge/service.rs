@@ -9,24 +9,34 @@ use crate::model::{
 };
 use crate::report::Report;
 
-macro_rules! each {
-    ($rule:expr, $base:expr, $over:expr, [$($field:ident),* $(,)?] $(, $report:expr)?) => {
-        $($rule(&mut $base.$field, $over.$field $(, $report)?);)*
+/// Applies `replace` to some fields.
+macro_rules! replace_each {
+    ($base:expr, $over:expr, $report:expr, [$($field:ident),* $(,)?]) => {
+        $(replace(&mut $base.$field, $over.$field, $report);)*
+    };
+}
+
+/// Appends some fields.
+macro_rules! append_each {
+    ($base:expr, $over:expr, [$($field:ident),* $(,)?]) => {
+        $(append(&mut $base.$field, $over.$field);)*
     };
 }
 
 /// Lays a service of a later file over one of an earlier file.
 pub(super) fn merge(base: &mut Service, over: Service, report: &mut Report) {
-    each!(replace, base, over, [
+    replace_each!(base, over, report, [
         cgroupns_mode, cgroup_parent, container_name, domainname, hostname, image, init, ipc, isolation, mac_address,
         network_mode, pid, platform, privileged, read_only, restart, shm_size, stdin_open, stop_grace_period,
         stop_signal, tty, user, userns_mode, working_dir,
-    ], report);
-    each!(append, base, over, [
+    ]);
+    append_each!(base, over, [
         cap_add, cap_drop, devices, dns_opt, expose, external_links, extra_hosts, group_add, links, profiles,
         security_opt, tmpfs,
     ]);
-    each!(texts, base, over, [labels, sysctls, ulimits]);
+    texts(&mut base.labels, over.labels);
+    texts(&mut base.sysctls, over.sysctls);
+    texts(&mut base.ulimits, over.ulimits);
     command(&mut base.command, over.command, report);
     command(&mut base.entrypoint, over.entrypoint, report);
     both(&mut base.dns, over.dns, append);
@@ -35,7 +45,7 @@ pub(super) fn merge(base: &mut Service, over: Service, report: &mut Report) {
     both(&mut base.logging, over.logging, |base, over| logging(base, over, report));
     both(&mut base.healthcheck, over.healthcheck, |base, over| healthcheck(base, over, report));
     both(&mut base.depends_on, over.depends_on, depends_on);
-    each!(replace, base.credential_spec, over.credential_spec, [config, file, registry], report);
+    replace_each!(base.credential_spec, over.credential_spec, report, [config, file, registry]);
     environment(&mut base.environment, over.environment, report);
     base.env_file.extend(over.env_file);
     networks(&mut base.networks, over.networks, report);
@@ -66,8 +76,8 @@ fn command(base: &mut Option<Located<Vec<String>>>, over: Option<Located<Vec<Str
 }
 
 fn build(base: &mut Build, over: Build, report: &mut Report) {
-    each!(replace, base, over, [context, dockerfile, network, target], report);
-    each!(append, base, over, [cache_from, extra_hosts]);
+    replace_each!(base, over, report, [context, dockerfile, network, target]);
+    append_each!(base, over, [cache_from, extra_hosts]);
     texts(&mut base.labels, over.labels);
     environment(&mut base.args, over.args, report);
 }
@@ -103,7 +113,7 @@ fn healthcheck(base: &mut Healthcheck, over: Healthcheck, report: &mut Report) {
     }
     append(&mut base.test, over.test);
     replace_even_zero(&mut base.retries, over.retries);
-    each!(replace, base, over, [timeout, interval, start_period, start_interval, disable], report);
+    replace_each!(base, over, report, [timeout, interval, start_period, start_interval, disable]);
 }
 
 fn depends_on(base: &mut DependsOn, over: DependsOn) {
@@ -125,33 +135,33 @@ fn networks(
                 kept(report, "these driver_opts are used", &option.place, &base.place);
             }
             texts(&mut base.driver_opts, over.driver_opts);
-            each!(replace, base, over, [ipv4_address, ipv6_address], report);
+            replace_each!(base, over, report, [ipv4_address, ipv6_address]);
         });
     }
 }
 
 fn deploy(base: &mut Deploy, over: Deploy, report: &mut Report) {
-    each!(replace, base, over, [mode, endpoint_mode], report);
+    replace_each!(base, over, report, [mode, endpoint_mode]);
     replace_even_zero(&mut base.replicas, over.replicas);
     texts(&mut base.labels, over.labels);
     both(&mut base.update_config, over.update_config, |base, over| update_config(base, over, report));
     both(&mut base.rollback_config, over.rollback_config, |base, over| update_config(base, over, report));
     both(&mut base.resources.limits, over.resources.limits, |base, over| {
-        each!(replace, base, over, [cpus, memory, pids], report);
+        replace_each!(base, over, report, [cpus, memory, pids]);
     });
     both(&mut base.resources.reservations, over.resources.reservations, |base, over| {
-        each!(replace, base, over, [cpus, memory], report);
+        replace_each!(base, over, report, [cpus, memory]);
         base.generic_resources.extend(over.generic_resources);
     });
     both(&mut base.restart_policy, over.restart_policy, |base, over| {
-        each!(replace, base, over, [condition, delay, window], report);
+        replace_each!(base, over, report, [condition, delay, window]);
         replace_even_zero(&mut base.max_attempts, over.max_attempts);
     });
-    each!(append, base.placement, over.placement, [constraints, preferences]);
+    append_each!(base.placement, over.placement, [constraints, preferences]);
     replace(&mut base.placement.max_replicas_per_node, over.placement.max_replicas_per_node, report);
 }
 
 fn update_config(base: &mut UpdateConfig, over: UpdateConfig, report: &mut Report) {
     replace_even_zero(&mut base.parallelism, over.parallelism);
-    each!(replace, base, over, [delay, failure_action, monitor, max_failure_ratio, order], report);
+    replace_each!(base, over, report, [delay, failure_action, monitor, max_failure_ratio, order]);
 }
