@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unreachable_pub)]
 
+pub mod compare;
+
 use std::path::{Path, PathBuf};
 
 use revisions::{History, Revision};
