@@ -120,9 +120,9 @@ impl Failure {
     /// From what Python told, else from Alembic's last lines.
     fn of(run: &Run) -> Self {
         let told = run.messages.iter().rev().find_map(|message| match message {
-            Message::Error { revision, text, sqlstate, statement, .. } => Some(Self {
+            Message::Error { revision, class, text, sqlstate, statement } => Some(Self {
                 revision: revision.clone(),
-                text: text.clone(),
+                text: if text.is_empty() { class.clone() } else { text.clone() },
                 sqlstate: sqlstate.clone().or_else(|| explain::sqlstate_of(text).map(str::to_owned)),
                 statement: statement.clone(),
             }),

@@ -40,12 +40,13 @@ pub(crate) fn wanted(named: &[String], needs: &[ExtensionNeed], pending: &[Strin
         }
     }
     for need in needs.iter().filter(|need| need.created.is_empty()) {
-        let declined = named.iter().any(|entry| entry.trim().strip_prefix('!') == Some(need.extension));
+        let declined =
+            named.iter().any(|entry| entry.trim().strip_prefix('!') == Some(need.extension.as_str()));
         let known = wanted.iter().any(|other| other.name == need.extension);
         let used = need.uses.iter().find(|used| pending.contains(&used.revision));
         if let Some(used) = used.filter(|_| !declined && !known) {
             let needed = format!("{} at {} uses it", used.sign, used.place);
-            wanted.push(Wanted { name: need.extension.to_owned(), schema: None, needed });
+            wanted.push(Wanted { name: need.extension.clone(), schema: None, needed });
         }
     }
     wanted

@@ -1,0 +1,89 @@
+//! The way through the gate on a real server with the real Alembic: what is applied, what is told, what is refused.
+
+mod support;
+
+use support::{Project, table, text};
+
+#[test]
+fn from_empty_to_the_head_and_then_current() {
+    let mut project = Project::line();
+    let run = project.migrate().ok();
+    assert_eq!(run.outcome(), "Migrated");
+    assert_eq!(run.report().applied, ["r1", "r2", "r3"]);
+    assert_eq!((run.report().rows_before.len(), run.report().rows.as_slice()), (0, &["r3".to_owned()][..]));
+    assert_eq!(project.rows(), "r3");
+    let told = run.messages("revision");
+    assert_eq!(told.len(), 9, "running, done and applied for each: {told:?}");
+    assert!(told[8].starts_with("r3 applied (0."), "{told:?}");
+    let ledger =
+        "SELECT string_agg(event || ' ' || revision || ' ' || file, ', ' ORDER BY id) FROM tidegate.ledger";
+    assert_eq!(project.sql(ledger), "applied r1 r1.py, applied r2 r2.py, applied r3 r3.py");
+
+    let before = project.sql("SELECT pg_current_wal_insert_lsn()");
+    let run = project.migrate().ok();
+    assert_eq!(run.outcome(), "Current");
+    let kinds: Vec<String> = run.events.iter().map(|event| event.to_json()["event"].to_string()).collect();
+    assert_eq!(kinds, ["\"ready\"", "\"report\""], "no lock, no Alembic");
+    let written = format!("SELECT pg_current_wal_insert_lsn() - '{before}'::pg_lsn < 8192");
+    assert_eq!(project.sql(&written), "t", "the fast path wrote");
+}
+
+#[test]
+fn two_heads_are_both_applied() {
+    let mut project = Project::new()
+        .revision("root", "None", &table("root"))
+        .revision("left", "'root'", &table("left_t"))
+        .revision("right", "'root'", &table("right_t"));
+    let stock = text(&project.alembic(&["upgrade", "head"]));
+    assert!(stock.contains("Multiple head revisions are present for given argument 'head'"), "{stock}");
+    let run = project.migrate().ok();
+    assert_eq!(run.report().rows, ["left", "right"]);
+    assert_eq!(project.rows(), "left,right");
+    let mut options = project.options();
+    options.target = "head".to_owned();
+    let refused = project.run(&options);
+    assert_eq!(refused.error().kind(), "target");
+}
+
+#[test]
+fn rows_of_an_ancestor_and_its_descendant_are_repaired_with_a_proof() {
+    let mut project = Project::line();
+    assert!(project.alembic(&["upgrade", "r2"]).status.success());
+    project.sql("INSERT INTO alembic_version VALUES ('r1')");
+    let stock = project.alembic(&["upgrade", "head"]);
+    assert!(
+        text(&stock).contains("Requested revision r2 overlaps with other requested revisions r1"),
+        "{}",
+        text(&stock)
+    );
+    let run = project.migrate().ok();
+    assert_eq!(
+        run.messages("repaired"),
+        ["removed the row r1 from the version table: r2 already implies it (r2 ← r1); rows now: r2"]
+    );
+    assert_eq!(run.report().applied, ["r3"]);
+    assert_eq!(project.rows(), "r3");
+}
+
+#[test]
+fn duplicate_rows_are_repaired() {
+    let mut project = Project::line();
+    assert!(project.alembic(&["upgrade", "r2"]).status.success());
+    project.sql("ALTER TABLE alembic_version DROP CONSTRAINT alembic_version_pkc; INSERT INTO alembic_version VALUES ('r2'), ('r2')");
+    let run = project.migrate().ok();
+    assert_eq!(
+        run.messages("repaired"),
+        ["removed the row r2 from the version table: it was there 3 times; rows now: r2"]
+    );
+    assert_eq!(project.rows(), "r3");
+}
+
+#[test]
+fn a_repair_alone_is_a_change_and_a_second_run_writes_nothing() {
+    let mut project = Project::line();
+    assert!(project.alembic(&["upgrade", "head"]).status.success());
+    project.sql("INSERT INTO alembic_version VALUES ('r1')");
+    assert_eq!(project.migrate().ok().outcome(), "Migrated");
+    assert_eq!(project.rows(), "r3");
+    assert_eq!(project.migrate().ok().outcome(), "Current");
+}
