@@ -20,7 +20,7 @@ pub const SUPERUSER: &str = "postgres";
 /// The superuser's password in every test server: a canary that must never be seen in any output.
 pub const PASSWORD: &str = "canary/pa55:w@rd";
 /// How long a server may take to start; it takes about a second.
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_mins(1);
 
 /// Starts the server, tells its pid, waits for the end of its standard input, stops the server and clears up.
 const WATCHER: &str = r#"
