@@ -1,0 +1,204 @@
+//! The engine's answers, as the JSON that a real one sends.
+
+use engine::{FileKind, Filter, TaskFilter, TaskState};
+use serde_json::{Value, json};
+
+use super::World;
+use super::record::{File, Meta, Service, Task, list, text};
+use crate::clock::timestamp;
+use crate::refusal::Refusal;
+
+impl World {
+    pub(crate) fn info(&self) -> Value {
+        let node = &self.nodes[0];
+        json!({
+            "Name": node.hostname,
+            "ServerVersion": "20.10.24",
+            "SystemTime": timestamp(self.now),
+            "Swarm": {
+                "NodeID": node.id,
+                "LocalNodeState": "active",
+                "ControlAvailable": true,
+                "Error": "",
+                "Nodes": self.nodes.len(),
+                "Managers": self.nodes.iter().filter(|node| node.manager).count(),
+                "Cluster": { "ID": "simulated" },
+            },
+        })
+    }
+
+    pub(crate) fn node_list(&self) -> Value {
+        self.nodes.iter().map(super::Node::answer).collect()
+    }
+
+    pub(crate) fn service_list(&self, filter: &Filter) -> Value {
+        let mut services: Vec<&Service> = self
+            .services
+            .values()
+            .filter(|service| {
+                filter.admits_name(service.name()) && Self::has_labels(&service.spec, &filter.labels)
+            })
+            .collect();
+        services.sort_by_key(|service| service.name());
+        services.into_iter().map(|service| self.service_answer(service, true)).collect()
+    }
+
+    pub(crate) fn service(&self, id_or_name: &str) -> Result<Value, Refusal> {
+        let service =
+            self.find_service(id_or_name).ok_or_else(|| Refusal::not_found("service", id_or_name))?;
+        Ok(self.service_answer(service, false))
+    }
+
+    fn service_answer(&self, service: &Service, with_status: bool) -> Value {
+        let mut answer = head(&service.id, &service.meta);
+        answer["Spec"] = service.spec.clone();
+        if let Some((previous, _)) = &service.previous {
+            answer["PreviousSpec"] = previous.clone();
+        }
+        answer["Endpoint"] =
+            json!({ "Spec": service.spec.get("EndpointSpec").cloned().unwrap_or_else(|| json!({})) });
+        if !service.virtual_addresses.is_empty() {
+            answer["Endpoint"]["VirtualIPs"] = json!(service.virtual_addresses);
+        }
+        if let Some(update) = &service.update {
+            answer["UpdateStatus"] = json!({ "State": update.state, "StartedAt": timestamp(update.started) });
+            if let Some(completed) = update.completed {
+                answer["UpdateStatus"]["CompletedAt"] = json!(timestamp(completed));
+            }
+            answer["UpdateStatus"]["Message"] = json!(update.message);
+        }
+        if service.mode().is_job() {
+            answer["JobStatus"] = json!({ "JobIteration": { "Index": service.iteration } });
+        }
+        if with_status {
+            let count =
+                |state: TaskState| self.tasks_of(&service.id).filter(|(_, task)| task.state == state).count();
+            let desired =
+                self.tasks_of(&service.id).filter(|(_, task)| task.desired == TaskState::Running).count();
+            answer["ServiceStatus"] = json!({
+                "RunningTasks": count(TaskState::Running),
+                "DesiredTasks": desired,
+                "CompletedTasks": count(TaskState::Complete),
+            });
+        }
+        answer
+    }
+
+    pub(crate) fn task_list(&self, filter: &TaskFilter) -> Result<Value, Refusal> {
+        for service in &filter.services {
+            self.find_service(service).ok_or_else(|| Refusal::not_found("service", service))?;
+        }
+        let wanted = |task: &&Task| {
+            let label = |key: &str| task.service_labels.get(key).and_then(Value::as_str);
+            (filter.services.is_empty()
+                || filter.services.iter().any(|id| *id == task.service || *id == task.service_name))
+                && filter.labels.iter().all(|(key, value)| label(key) == Some(value))
+                && (filter.desired_states.is_empty() || filter.desired_states.contains(&task.desired))
+        };
+        Ok(self.tasks.values().filter(wanted).map(task_answer).collect())
+    }
+
+    pub(crate) fn network_list(&self, filter: &Filter) -> Value {
+        let networks = self.networks.values().filter(|network| {
+            filter.admits_name(&network.name) && Self::has_labels(&network.body, &filter.labels)
+        });
+        networks.map(|network| network.body.clone()).collect()
+    }
+
+    pub(crate) fn network(&self, id_or_name: &str) -> Result<Value, Refusal> {
+        let network =
+            self.find_network(id_or_name).ok_or_else(|| Refusal::not_found("network", id_or_name))?;
+        Ok(network.body.clone())
+    }
+
+    pub(crate) fn file_list(&self, kind: FileKind, filter: &Filter) -> Value {
+        let mut files: Vec<&File> = self
+            .files(kind)
+            .filter(|file| filter.admits_name(file.name()) && Self::has_labels(&file.spec, &filter.labels))
+            .collect();
+        files.sort_by_key(|file| file.name());
+        files.into_iter().map(file_answer).collect()
+    }
+
+    pub(crate) fn file(&self, kind: FileKind, id_or_name: &str) -> Result<Value, Refusal> {
+        let file =
+            self.find_file(kind, id_or_name).ok_or_else(|| Refusal::not_found(kind.as_str(), id_or_name))?;
+        Ok(file_answer(file))
+    }
+
+    /// The containers of the first node.
+    pub(crate) fn container_list(&self, labels: &[(String, String)], all: bool) -> Value {
+        let here = |task: &&Task| task.node.as_ref() == Some(&self.nodes[0].id) && task.container.is_some();
+        let containers = self.tasks.values().filter(here).map(container_answer);
+        let wanted = |container: &Value| {
+            (all || container["State"] == "running")
+                && labels.iter().all(|(key, value)| container["Labels"][key.as_str()] == value.as_str())
+        };
+        containers.filter(wanted).collect()
+    }
+}
+
+fn head(id: &str, meta: &Meta) -> Value {
+    json!({
+        "ID": id,
+        "Version": { "Index": meta.version },
+        "CreatedAt": timestamp(meta.created),
+        "UpdatedAt": timestamp(meta.updated),
+    })
+}
+
+fn file_answer(file: &File) -> Value {
+    let mut answer = head(&file.id, &file.meta);
+    answer["Spec"] = file.spec.clone();
+    answer
+}
+
+fn task_answer(task: &Task) -> Value {
+    let mut answer = head(&task.id, &task.meta);
+    let mut template = task.template.clone();
+    if let Some(template) = template.as_object_mut() {
+        template.shift_remove("Runtime");
+    }
+    let mut status = json!({ "Timestamp": timestamp(task.status_at), "State": task.state.as_str(), "Message": task.message });
+    if !task.err.is_empty() {
+        status["Err"] = json!(task.err);
+    }
+    if let Some(container) = &task.container {
+        let code = task.exit_code.unwrap_or(0);
+        status["ContainerStatus"] = json!({ "ContainerID": container, "PID": 0, "ExitCode": code });
+    }
+    answer["Labels"] = json!({});
+    answer["Spec"] = template;
+    answer["ServiceID"] = json!(task.service);
+    if task.slot.number > 0 && task.iteration.is_none() {
+        answer["Slot"] = json!(task.slot.number);
+    }
+    if let Some(node) = &task.node {
+        answer["NodeID"] = json!(node);
+    }
+    answer["Status"] = status;
+    answer["DesiredState"] = json!(task.desired.as_str());
+    if let Some(iteration) = task.iteration {
+        answer["JobIteration"] = json!({ "Index": iteration });
+    }
+    answer
+}
+
+fn container_answer(task: &Task) -> Value {
+    let running = matches!(task.state, TaskState::Starting | TaskState::Running);
+    let mut labels = task.template.pointer("/ContainerSpec/Labels").cloned().unwrap_or_else(|| json!({}));
+    labels["com.docker.swarm.service.id"] = json!(task.service);
+    labels["com.docker.swarm.service.name"] = json!(task.service_name);
+    labels["com.docker.swarm.task.id"] = json!(task.id);
+    let networks: Vec<&str> =
+        list(&task.template, "/Networks").map(|network| text(network, "/Target")).collect();
+    json!({
+        "Id": task.container,
+        "Names": [format!("/{}.{}.{}", task.service_name, task.slot.number, task.id)],
+        "Image": task.image(),
+        "State": if running { "running" } else { "exited" },
+        "Status": if running { "Up" } else { "Exited" },
+        "Labels": labels,
+        "NetworkIDs": networks,
+    })
+}
