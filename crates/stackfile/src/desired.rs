@@ -130,3 +130,14 @@ pub enum Condition {
     /// `service_completed_successfully`: it ran to its end with exit code 0.
     ServiceCompletedSuccessfully,
 }
+
+impl Condition {
+    /// The word in the stack file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ServiceStarted => "service_started",
+            Self::ServiceHealthy => "service_healthy",
+            Self::ServiceCompletedSuccessfully => "service_completed_successfully",
+        }
+    }
+}

@@ -20,6 +20,7 @@ mod load;
 mod merge;
 pub mod model;
 mod notation;
+mod output;
 mod path;
 mod paths;
 mod profiles;
@@ -39,6 +40,7 @@ pub use desired::{
 pub use input::Input;
 pub use load::load;
 pub use model::Stack;
+pub use output::{config_json, config_yaml};
 
 /// What a stack file is read with.
 #[derive(Clone, Debug, Default)]
@@ -60,16 +62,3 @@ pub struct Loaded {
     /// What is ignored, deprecated or perhaps not meant.
     pub warnings: Vec<Diagnostic>,
 }
-
-/// The resolved stack as `docker stack config` prints it.
-pub fn config_yaml(stack: &Stack) -> String {
-    let _ = stack;
-    String::new()
-}
-
-/// The resolved stack as JSON.
-pub fn config_json(stack: &Stack) -> serde_json::Value {
-    let _ = stack;
-    serde_json::Value::Null
-}
-

@@ -43,7 +43,7 @@ pub fn load(inputs: &[Input], options: &Options) -> Result<Loaded, Vec<Diagnosti
         if report.errors.is_empty() {
             let context =
                 Context { environment: &options.environment, folder: &folder, version: file.version };
-            stacks.push(decode::decode(&file.root, &file.source, &context, &mut report));
+            stacks.push(decode::decode(&file.root, &context, &mut report));
         }
     }
     report.check()?;
@@ -52,7 +52,7 @@ pub fn load(inputs: &[Input], options: &Options) -> Result<Loaded, Vec<Diagnosti
     for over in stacks {
         merge(&mut stack, over, &mut report);
     }
-    profiles::apply(&mut stack, &options.profiles, &mut report);
+    profiles::apply(&mut stack, &options.profiles);
     report.check()?;
     Ok(Loaded { stack, warnings: report.warnings })
 }

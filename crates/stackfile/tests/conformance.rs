@@ -10,10 +10,25 @@ use serde_json::Value;
 use stackfile::{Input, Options, Stack};
 
 /// Cases in which Tidegate deliberately does something else, with the reason.
-const DIFFERENT_REQUESTS: &[(&str, &str)] = &[];
+const DIFFERENT_REQUESTS: &[(&str, &str)] = &[
+    ("dockercli/003-full-example-override", "ports without a published one are kept, the official merge drops all but one"),
+    ("synthetic/004-merge-ports-udp-tcp", "53/tcp and 53/udp are both kept, and ports without a published one too"),
+    ("synthetic/005-merge-everything", "a later false, empty or 0 overrides, the official merge ignores it"),
+];
+
+/// The same for the output of `stack config`.
+const DIFFERENT_CONFIG: &[(&str, &str)] = DIFFERENT_REQUESTS;
 
 /// Cases that the official client refuses and Tidegate accepts, with the newer form that is in them.
-const ACCEPTED: &[(&str, &str)] = &[];
+const ACCEPTED: &[(&str, &str)] = &[
+    ("dockercli/008-contrib-otel", "top-level name"),
+    ("real/017-frappe-docker-pwd", "depends_on with conditions"),
+    ("synthetic/035-reject-reservation-cpus-number", "cpus as a number"),
+    ("synthetic/037-reject-port-long-string", "published as a string"),
+    ("synthetic/052-reject-name-top-level", "top-level name"),
+    ("synthetic/053-reject-depends-on-map", "depends_on with conditions"),
+    ("synthetic/059-reject-secret-content", "config content"),
+];
 
 struct Case {
     folder: PathBuf,
@@ -157,6 +172,36 @@ fn accepted_files_give_the_same_requests() {
     }
     eprintln!("requests: {same} cases are the same, {listed} differ for a listed reason");
     assert!(failures.is_empty(), "{} cases differ:\n{}", failures.len(), failures.join("\n"));
+}
+
+#[test]
+fn the_resolved_file_is_printed_the_same() {
+    let mut failures = Vec::new();
+    let (mut same, mut listed) = (0, 0);
+    for case in Case::all() {
+        let Ok(wanted) = std::fs::read_to_string(case.folder.join("config.yml")) else { continue };
+        let got = match case.load() {
+            Ok(stack) => case.normalise(&stackfile::config_yaml(&stack)),
+            Err(errors) => format!("refused: {}", errors[0]),
+        };
+        match (got == wanted, reason(DIFFERENT_CONFIG, &case.id)) {
+            (true, None) => same += 1,
+            (false, Some(_)) => listed += 1,
+            (true, Some(reason)) => failures.push(format!("{}: listed ({reason}), and yet the same", case.id)),
+            (false, None) => failures.push(format!("{}:\n{}", case.id, line_difference(&wanted, &got))),
+        }
+    }
+    eprintln!("stack config: {same} cases are the same, {listed} differ for a listed reason");
+    assert!(failures.is_empty(), "{} cases differ:\n{}", failures.len(), failures.join("\n"));
+}
+
+/// The first lines that differ.
+fn line_difference(wanted: &str, got: &str) -> String {
+    let lines = wanted.lines().zip(got.lines()).enumerate();
+    let first = lines.filter(|(_, (a, b))| a != b).take(3);
+    let shown: Vec<String> =
+        first.map(|(at, (a, b))| format!("    line {}: wanted {a:?}, got {b:?}", at + 1)).collect();
+    format!("{}\n    {} lines wanted, {} got", shown.join("\n"), wanted.lines().count(), got.lines().count())
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod body;
 mod container;
+mod dependencies;
 mod mounts;
 mod networks;
 mod objects;

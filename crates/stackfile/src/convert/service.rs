@@ -50,16 +50,13 @@ impl Converter<'_> {
             .set_if_some("UpdateConfig", service.deploy.update_config.as_ref().map(update_config))
             .set_if_some("RollbackConfig", service.deploy.rollback_config.as_ref().map(update_config))
             .set("EndpointSpec", endpoint(service));
-        let depends_on = service.depends_on.as_ref();
         Some(ServiceBody {
             key: service.name.clone(),
             name,
             body: body.into(),
             image: written,
-            depends_on: depends_on
-                .map(|depends_on| depends_on.entries.iter().map(|entry| entry.value.clone()).collect())
-                .unwrap_or_default(),
-            depends_on_declared: depends_on.is_some(),
+            depends_on: self.dependencies(service),
+            depends_on_declared: service.depends_on.is_some(),
             place: service.place.clone(),
         })
     }

@@ -9,10 +9,8 @@ mod objects;
 mod references;
 mod service;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-
-use diagnostics::Source;
 
 use crate::model::{Extension, Keyed, Stack};
 use crate::report::Report;
@@ -29,7 +27,7 @@ pub(crate) struct Context<'a> {
 }
 
 /// One file as a stack.
-pub(crate) fn decode(root: &Node, source: &Source, context: &Context<'_>, report: &mut Report) -> Stack {
+pub(crate) fn decode(root: &Node, context: &Context<'_>, report: &mut Report) -> Stack {
     let mut decoder = Decoder { context, report };
     let fields = Fields::of(root);
     Stack {
@@ -41,7 +39,7 @@ pub(crate) fn decode(root: &Node, source: &Source, context: &Context<'_>, report
         secrets: decoder.section(root, "secrets", Decoder::secret),
         configs: decoder.section(root, "configs", Decoder::config),
         extensions: extensions(root.as_map()),
-        place: source.place(0..0),
+        disabled: BTreeSet::new(),
     }
 }
 

@@ -93,8 +93,15 @@ impl Decoder<'_> {
                 let mut size = |key: &str| self.size(&range, key).map(|size| size.value).unwrap_or_default();
                 (size("required_bytes"), size("limit_bytes"))
             }),
+            secrets: self.volume_secrets(fields),
             availability: self.text(fields, "availability"),
         }
+    }
+
+    fn volume_secrets(&mut self, fields: &Fields<'_>) -> Vec<(Text, Text)> {
+        let list = fields.get("secrets").and_then(Node::as_list).unwrap_or_default();
+        let fields = list.iter().map(Fields::of);
+        fields.map(|fields| (self.text(&fields, "key"), self.text(&fields, "secret"))).collect()
     }
 
     fn topologies(&mut self, fields: &Fields<'_>, key: &str) -> Vec<Topology> {

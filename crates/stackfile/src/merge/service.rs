@@ -116,8 +116,8 @@ fn healthcheck(base: &mut Healthcheck, over: Healthcheck, report: &mut Report) {
     replace_each!(base, over, report, [timeout, interval, start_period, start_interval, disable]);
 }
 
+/// `depends_on`: appended; of two entries for one service, converting takes the later one.
 fn depends_on(base: &mut DependsOn, over: DependsOn) {
-    base.entries.retain(|entry| over.entries.iter().all(|other| other.service != entry.service));
     base.entries.extend(over.entries);
 }
 

@@ -8,7 +8,7 @@ mod located;
 mod objects;
 mod service;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use deploy::{
     Deploy, GenericResource, Limits, Placement, Reservations, Resources, RestartPolicy, UpdateConfig,
@@ -21,8 +21,6 @@ pub use service::{
     Build, CredentialSpec, EnvFile, FileReference, Healthcheck, Logging, Mount, MountKind, Port, Service,
     ServiceNetwork, Ulimit,
 };
-
-use diagnostics::Place;
 
 use crate::Dependency;
 
@@ -58,8 +56,8 @@ pub struct Stack {
     pub configs: Keyed<FileObject>,
     /// Keys that start with `x-`, by key.
     pub extensions: Keyed<Extension>,
-    /// The first file, for errors about the whole.
-    pub(crate) place: Place,
+    /// The services that are left out because none of their profiles is enabled.
+    pub disabled: BTreeSet<String>,
 }
 
 /// `depends_on` of a service.

@@ -100,6 +100,8 @@ pub struct ClusterSpec {
     pub accessibility: Option<(Vec<Topology>, Vec<Topology>)>,
     /// `required_bytes` and `limit_bytes`, if `capacity_range` is there.
     pub capacity: Option<(i64, i64)>,
+    /// `key` and `secret` of each entry.
+    pub secrets: Vec<(Text, Text)>,
     pub availability: Text,
 }
 

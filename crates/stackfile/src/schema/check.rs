@@ -25,7 +25,6 @@ struct Check<'a> {
 impl Check<'_> {
     fn kind(&mut self, node: &Node, kind: &'static Kind, path: &Path<'_>) {
         match kind {
-            Kind::Any => self.finite(node, path),
             Kind::OneOf(kinds) => self.one_of(node, kinds, path),
             Kind::Since(since, kind) if self.version.0 >= *since => self.kind(node, kind, path),
             Kind::Since(since, _) => {
@@ -48,8 +47,7 @@ impl Check<'_> {
     /// Whether the type of a value is right; the value itself may still be wrong.
     fn fits(&self, node: &Node, kind: &Kind) -> bool {
         match (kind, &node.value) {
-            (Kind::Any, _)
-            | (Kind::Null, Value::Null)
+            (Kind::Null, Value::Null)
             | (Kind::Bool, Value::Bool(_))
             | (Kind::String | Kind::Duration | Kind::PortText | Kind::Choice(_), Value::String(_))
             | (Kind::Integer | Kind::Count | Kind::Number | Kind::PortNumber, Value::Int(_) | Value::Uint(_))
@@ -276,7 +274,6 @@ impl Keys {
 impl Kind {
     fn describe(&self) -> &'static str {
         match self {
-            Self::Any => "anything",
             Self::Null => "null",
             Self::Bool => "true or false",
             Self::String | Self::Choice(_) => "a string",

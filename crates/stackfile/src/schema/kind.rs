@@ -2,7 +2,6 @@
 
 /// What a value may be.
 pub(super) enum Kind {
-    Any,
     Null,
     Bool,
     /// A string.

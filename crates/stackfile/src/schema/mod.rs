@@ -14,4 +14,4 @@ mod volumes;
 
 pub(crate) use check::check;
 pub(crate) use similar::similar;
-pub(crate) use version::{LATEST, Version};
+pub(crate) use version::Version;

@@ -5,7 +5,7 @@ use diagnostics::Diagnostic;
 use crate::yaml::{Node, Value};
 
 /// The newest version, which a file without `version` has.
-pub(crate) const LATEST: Version = Version(13);
+const LATEST: Version = Version(13);
 
 /// `3.<minor>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

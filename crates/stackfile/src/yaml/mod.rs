@@ -11,6 +11,6 @@ mod timestamp;
 
 pub(crate) use float::go_float;
 pub(crate) use node::{Entry, Map, Node, Value};
-pub(crate) use parse::{Document, parse};
-pub(crate) use scalar::{Tag, is_plain_string, parse_float};
+pub(crate) use parse::parse;
+pub(crate) use scalar::{is_plain_string, parse_float};
 pub(crate) use timestamp::Timestamp;

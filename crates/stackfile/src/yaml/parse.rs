@@ -6,8 +6,8 @@ use diagnostics::{Diagnostic, Place, Source};
 use indexmap::map;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput};
 
-use super::scalar::resolve;
-use super::{Entry, Map, Node, Tag, Value};
+use super::scalar::{Tag, resolve};
+use super::{Entry, Map, Node, Value};
 
 /// Deeper nesting than this is refused (real stack files stay under 15).
 const MAX_DEPTH: usize = 100;
