@@ -150,7 +150,7 @@ pub enum MigrateError {
         committed: String,
     },
     /// A signal, or the caller, stopped the run.
-    #[error("stopped before the migration was done{}", after(.0))]
+    #[error("stopped before the migration was done{}", after(.0.as_deref()))]
     Interrupted(Option<String>),
 }
 
@@ -246,8 +246,8 @@ fn backends(names: &[String]) -> String {
     if names.len() == 1 { "a backend".to_owned() } else { format!("{} backends", names.len()) }
 }
 
-fn after(state: &Option<String>) -> String {
-    state.as_ref().map_or_else(String::new, |state| format!("; {state}"))
+fn after(state: Option<&str>) -> String {
+    state.map_or_else(String::new, |state| format!("; {state}"))
 }
 
 /// `1.5 s`, for messages.

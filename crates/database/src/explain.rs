@@ -106,9 +106,9 @@ fn by_words(text: &str) -> &'static str {
 
 /// The line of Alembic's output that names the failure: its own `FAILED:`, Flask-Migrate's `Error:`, or the last
 /// line of a Python traceback.
-pub(crate) fn culprit<'a>(lines: impl DoubleEndedIterator<Item = &'a str> + Clone) -> Option<&'a str> {
-    let said = |line: &&str| line.contains("FAILED:") || line.contains("[flask_migrate] Error:");
-    let traceback = |line: &&str| {
+pub(crate) fn culprit<'a>(lines: &[&'a str]) -> Option<&'a str> {
+    let said = |line: &&&str| line.contains("FAILED:") || line.contains("[flask_migrate] Error:");
+    let traceback = |line: &&&str| {
         let name = line.split([':', ' ', '(']).next().unwrap_or_default();
         let last = name.rsplit('.').next().unwrap_or_default();
         !name.is_empty()
@@ -118,11 +118,8 @@ pub(crate) fn culprit<'a>(lines: impl DoubleEndedIterator<Item = &'a str> + Clon
                 .iter()
                 .any(|end| last.ends_with(end))
     };
-    let mut from_end = lines.clone().rev();
-    from_end.find(said).or_else(|| {
-        // The first of the last chained exceptions is the wrapped one; the last is what the user's code saw.
-        lines.clone().rev().find(traceback)
-    })
+    // Of chained exceptions the last is what the project's own code saw.
+    lines.iter().rev().find(said).or_else(|| lines.iter().rev().find(traceback)).copied()
 }
 
 #[cfg(test)]
@@ -152,7 +149,7 @@ mod tests {
     #[test]
     fn the_culprit_is_the_line_that_names_the_failure() {
         let alembic = ["INFO  [alembic] Context", "FAILED: Multiple head revisions are present", "  hint"];
-        assert_eq!(culprit(alembic.into_iter()), Some(alembic[1]));
+        assert_eq!(culprit(&alembic), Some(alembic[1]));
         let traceback = [
             "psycopg2.errors.LockNotAvailable: canceling statement due to lock timeout",
             "",
@@ -162,7 +159,7 @@ mod tests {
             "[SQL: ALTER TABLE area ADD COLUMN x int]",
             "(Background on this error at: https://sqlalche.me/e/20/e3q8)",
         ];
-        assert_eq!(culprit(traceback.into_iter()), Some(traceback[4]));
-        assert_eq!(culprit(["all", "is well"].into_iter()), None);
+        assert_eq!(culprit(&traceback), Some(traceback[4]));
+        assert_eq!(culprit(&["all", "is well"]), None);
     }
 }

@@ -68,7 +68,7 @@ impl Options {
             extensions: Vec::new(),
             environment: Environment::default(),
             alembic: "alembic".to_owned(),
-            wait: Duration::from_secs(60),
+            wait: Duration::from_mins(1),
             lock_wait: Duration::from_mins(10),
             fence_wait: Duration::from_secs(30),
             lock_timeout: Duration::from_secs(5),

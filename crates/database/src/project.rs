@@ -1,6 +1,7 @@
 //! The project: its Alembic configuration, its history and what that needs. Reads files only.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use revisions::{Config, ConfigOptions, ExtensionNeed, History, find_config, required_extensions};
 use sha2::{Digest, Sha256};
@@ -63,7 +64,11 @@ impl Project {
     pub(crate) fn hash(&self, revision: &str) -> String {
         let bytes = self.history.revision(revision).and_then(|revision| std::fs::read(&revision.file).ok());
         bytes.map_or_else(String::new, |bytes| {
-            Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+            Sha256::digest(bytes).iter().fold(String::new(), |mut hex, byte| {
+                // Writing to a String cannot fail.
+                let _ = write!(hex, "{byte:02x}");
+                hex
+            })
         })
     }
 

@@ -129,7 +129,8 @@ impl Failure {
             _ => None,
         });
         told.unwrap_or_else(|| {
-            let culprit = explain::culprit(run.tail.iter().map(String::as_str));
+            let tail: Vec<&str> = run.tail.iter().map(String::as_str).collect();
+            let culprit = explain::culprit(&tail);
             let text = culprit.or(run.tail.last().map(String::as_str)).unwrap_or_default().trim().to_owned();
             let sqlstate =
                 run.tail.iter().rev().find_map(|line| explain::sqlstate_of(line)).map(str::to_owned);

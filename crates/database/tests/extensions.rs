@@ -1,4 +1,5 @@
 //! Extensions on a real server: created when missing, explained when that is refused.
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! A database that is not ready is waited for; one that never will be is refused at once, with what to do.
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod support;
 

@@ -96,14 +96,13 @@ fn split(text: &str) -> Option<Vec<String>> {
     while let Some(character) = characters.next() {
         match (quote, character) {
             (Some(open), _) if character == open => quote = None,
-            (Some(_), _) => word.get_or_insert_default().push(character),
             (None, '"' | '\'') => {
                 quote = Some(character);
                 word.get_or_insert_default();
             }
             (None, '\\') => word.get_or_insert_default().extend(characters.next()),
             (None, _) if character.is_whitespace() => words.extend(word.take()),
-            (None, _) => word.get_or_insert_default().push(character),
+            (Some(_) | None, _) => word.get_or_insert_default().push(character),
         }
     }
     words.extend(word);
@@ -141,7 +140,7 @@ mod tests {
     #[test]
     fn session_options_add_to_what_is_there_and_never_overrule_it() {
         let mut options = Options::new("/nonexistent", Variables::default());
-        options.statement_timeout = Duration::from_secs(60);
+        options.statement_timeout = Duration::from_mins(1);
         assert_eq!(
             session_options(&options, Some("-c lock_timeout=1s -c search_path=app")),
             "-c lock_timeout=1s -c search_path=app -c statement_timeout=60000ms"

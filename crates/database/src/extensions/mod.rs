@@ -63,6 +63,8 @@ struct Found {
     reachable: bool,
     /// What it builds on.
     requires: Vec<String>,
+    /// Whether ALTER EXTENSION ... SET SCHEMA works.
+    relocatable: bool,
 }
 
 /// Whether all wanted extensions are installed where they should be, judged by the catalogue alone: the fast path's
@@ -119,7 +121,7 @@ async fn look(control: &Connection, wanted: &[Wanted]) -> Result<BTreeMap<String
     const DOING: &str = "reading the extensions";
     let sql = "SELECT w.name, e.extversion, n.nspname, a.default_version, \
                       coalesce(n.nspname = ANY (current_schemas(true)), true) OR v.schema IS NOT NULL, \
-                      coalesce(v.requires::text[], '{}') \
+                      coalesce(v.requires::text[], '{}'), coalesce(e.extrelocatable, false) \
                FROM unnest($1::text[]) AS w(name) \
                LEFT JOIN pg_extension e ON e.extname = w.name \
                LEFT JOIN pg_namespace n ON n.oid = e.extnamespace \
@@ -137,6 +139,7 @@ async fn look(control: &Connection, wanted: &[Wanted]) -> Result<BTreeMap<String
             available: query::get(row, 3, DOING)?,
             reachable: query::get(row, 4, DOING)?,
             requires: query::get(row, 5, DOING)?,
+            relocatable: query::get(row, 6, DOING)?,
         };
         found.insert(query::get(row, 0, DOING)?, entry);
     }
@@ -203,10 +206,11 @@ async fn check(
             )
             .await?;
             let database = session.database.clone();
-            return Ok(Err(Cause::OffSearchPath { schema, search_path, database }));
+            let relocatable = found.relocatable;
+            return Ok(Err(Cause::OffSearchPath { schema, search_path, database, relocatable }));
         }
         Some(Misplaced::OtherSchema { schema, wanted }) => {
-            return Ok(Err(Cause::OtherSchema { schema, wanted }));
+            return Ok(Err(Cause::OtherSchema { schema, wanted, relocatable: found.relocatable }));
         }
         Some(Misplaced::Missing) | None => {}
     }

@@ -42,6 +42,8 @@ pub enum Cause {
         search_path: String,
         /// The database.
         database: String,
+        /// Whether it can be moved.
+        relocatable: bool,
     },
     /// It is installed in another schema than the one asked for.
     OtherSchema {
@@ -49,6 +51,8 @@ pub enum Cause {
         schema: String,
         /// Where it should be.
         wanted: String,
+        /// Whether it can be moved.
+        relocatable: bool,
     },
     /// 42704: it builds on another extension that is not there.
     Requires {
@@ -115,7 +119,7 @@ impl fmt::Display for Refusal {
             Cause::OffSearchPath { schema, search_path, .. } => {
                 write!(f, "is in schema {schema}, which the search_path ({search_path}) does not reach")
             }
-            Cause::OtherSchema { schema, wanted } => {
+            Cause::OtherSchema { schema, wanted, .. } => {
                 write!(f, "is in schema {schema}, but configuration asks for schema {wanted}")
             }
             Cause::Requires { reason } => write!(f, "builds on something that is missing: {reason}"),
@@ -152,23 +156,28 @@ impl Refusal {
                 "run once as a superuser in database {database}: CREATE EXTENSION IF NOT EXISTS {name}; -- role \
                  {role} needs no further right afterwards"
             ),
-            Cause::OffSearchPath { schema, search_path, database } => format!(
-                "ALTER DATABASE {} SET search_path TO {search_path}, {}; -- or move it: ALTER EXTENSION {name} SET \
-                 SCHEMA public; or, if the code names the schema itself, write the extension as {}@{schema}",
-                identifier(database),
-                identifier(schema),
-                self.extension
-            ),
-            Cause::OtherSchema { wanted, schema } => format!(
+            Cause::OffSearchPath { schema, search_path, database, relocatable } => {
+                let reach = format!(
+                    "ALTER DATABASE {} SET search_path TO {search_path}, {};",
+                    identifier(database),
+                    identifier(schema)
+                );
+                let own = format!("if the code names the schema itself, write the extension as {}@{schema}", self.extension);
+                format!("{reach} -- {}or, {own}", self.or_move("public", *relocatable))
+            }
+            Cause::OtherSchema { wanted, schema, relocatable: true } => format!(
                 "as its owner: ALTER EXTENSION {name} SET SCHEMA {}; -- or write {}@{schema}",
                 identifier(wanted),
                 self.extension
             ),
+            Cause::OtherSchema { schema, .. } => {
+                format!("it cannot be moved once it is created: write {}@{schema}", self.extension)
+            }
             Cause::Requires { .. } => {
                 format!("name that one too, or run as a superuser: CREATE EXTENSION {name} CASCADE;")
             }
             Cause::ReadOnly => {
-                "connect to the primary: with several hosts in the URL, put it first".to_owned()
+                "connect to the primary; of several hosts in the URL, Tidegate takes the one that allows writes".to_owned()
             }
             Cause::ObjectsInTheWay { .. } => format!(
                 "look at that object; if it is a leftover, drop or rename it, then as a superuser: CREATE EXTENSION \
@@ -179,6 +188,15 @@ impl Refusal {
             }
             Cause::Other { .. } => format!("try it by hand as a superuser: CREATE EXTENSION {name};"),
         }
+    }
+}
+
+impl Refusal {
+    fn or_move(&self, schema: &str, relocatable: bool) -> String {
+        if !relocatable {
+            return String::new();
+        }
+        format!("or move it: ALTER EXTENSION {} SET SCHEMA {schema}; ", identifier(&self.extension))
     }
 }
 
@@ -222,8 +240,12 @@ mod tests {
             schema: "gis".to_owned(),
             search_path: "\"$user\", public".to_owned(),
             database: "shop".to_owned(),
+            relocatable: true,
         });
-        causes.push(Cause::OtherSchema { schema: "public".to_owned(), wanted: "gis".to_owned() });
+        for relocatable in [true, false] {
+            let (schema, wanted) = ("public".to_owned(), "gis".to_owned());
+            causes.push(Cause::OtherSchema { schema, wanted, relocatable });
+        }
         let text: Vec<String> = causes
             .into_iter()
             .map(|cause| {

@@ -1,6 +1,7 @@
 //! Real projects on a real server: an Alembic project in a temporary folder, a database of its own, and what a
 //! migration did with them.
 #![allow(dead_code, reason = "each test binary uses a part")]
+#![allow(clippy::unwrap_used, clippy::format_collect, reason = "what fails here fails the test")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -204,7 +205,8 @@ impl Run {
     }
 
     pub fn ok(self) -> Self {
-        assert!(self.result.is_ok(), "{}", self.text());
+        let told: Vec<String> = self.events.iter().map(Event::message).collect();
+        assert!(self.result.is_ok(), "{}\n{:?}", told.join("\n"), self.result);
         self
     }
 }
