@@ -115,6 +115,11 @@ impl<'a> Names<'a> {
         let message = format!("`{declaration}` of '{}' names '{name}', which no file declares", revision.id);
         let otherwise = "add the file that declares it (was it left out of a merge or of the image?), or correct \
                          the name";
+        if name.is_empty() {
+            return Diagnostic::error("revision-graph/missing-parent", message)
+                .at(place)
+                .help("name the parent, or write None for the first revision of a branch");
+        }
         let help = match did_you_mean(&similar(name, self.nodes.keys().copied())) {
             Some(question) => format!("{question} Otherwise {otherwise}"),
             None => otherwise.to_owned(),
@@ -165,9 +170,14 @@ fn cycle_errors(revisions: &[Revision], edges: &[Edges]) -> Vec<Diagnostic> {
 fn cycle_error(revisions: &[Revision], edges: &[Edges], cycle: &[usize]) -> Diagnostic {
     let ids: Vec<&str> = cycle.iter().map(|&node| revisions[node].id.as_str()).collect();
     let first = ids[0];
-    let message = match cycle {
-        [_] => format!("the revision '{first}' comes after itself"),
-        _ => format!("revisions come after each other in a circle: {} -> {first}", ids.join(" -> ")),
+    let (message, help) = match cycle {
+        [_] => {
+            (format!("the revision '{first}' comes after itself"), "name the revision that came before it")
+        }
+        _ => (
+            format!("revisions come after each other in a circle: {} -> {first}", ids.join(" -> ")),
+            "correct the one that names a revision made after it",
+        ),
     };
     let mut places = cycle.iter().zip(cycle.iter().cycle().skip(1)).map(|(&node, &parent)| {
         let revision = &revisions[node];
@@ -179,8 +189,7 @@ fn cycle_error(revisions: &[Revision], edges: &[Edges], cycle: &[usize]) -> Diag
         let remark = format!("'{}' comes after '{}'", revision.id, revisions[parent].id);
         (narrow(place.unwrap_or(&revision.place), &revisions[parent].id), remark)
     });
-    let mut diagnostic = Diagnostic::error("revision-graph/cycle", message)
-        .help("correct the one that names a revision made after it");
+    let mut diagnostic = Diagnostic::error("revision-graph/cycle", message).help(help);
     if let Some((place, remark)) = places.next() {
         diagnostic = diagnostic.at(place).label(remark);
     }

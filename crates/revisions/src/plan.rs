@@ -63,9 +63,9 @@ impl History {
             targets.extend(upgrade_targets(self, rows, part)?);
         }
         let graph = self.graph();
-        refuse_overlap(graph, &targets)?;
+        refuse_overlap(graph, &targets, Which::Targets)?;
         let current = row_nodes(self, rows)?;
-        refuse_overlap(graph, &current)?;
+        refuse_overlap(graph, &current, Which::Rows)?;
         let mut needed = graph.ancestors(&targets);
         needed.subtract(&graph.ancestors(&current));
         let mut table: BTreeSet<usize> = current.into_iter().collect();
@@ -102,7 +102,7 @@ impl History {
         for node in order::newest_first(graph, &undone, &current) {
             if !table.remove(&node) {
                 // Only rows that overlap hide a revision that is still to be undone; Alembic dies of a KeyError.
-                refuse_overlap(graph, &current)?;
+                refuse_overlap(graph, &current, Which::Rows)?;
             }
             uncover(graph, &mut table, node);
             steps.push(step(graph, node, Direction::Downgrade, &table));
@@ -144,8 +144,15 @@ fn uncover(graph: &Graph, table: &mut BTreeSet<usize>, undone: usize) {
     table.extend(parents.iter().filter(|&&parent| !implied.contains(parent)));
 }
 
+/// What overlaps, for the advice.
+#[derive(Clone, Copy)]
+enum Which {
+    Targets,
+    Rows,
+}
+
 /// Alembic's refusal when one of several revisions is an ancestor of another.
-fn refuse_overlap(graph: &Graph, nodes: &[usize]) -> Result<(), TargetError> {
+fn refuse_overlap(graph: &Graph, nodes: &[usize], which: Which) -> Result<(), TargetError> {
     if nodes.len() < 2 {
         return Ok(());
     }
@@ -156,14 +163,20 @@ fn refuse_overlap(graph: &Graph, nodes: &[usize]) -> Result<(), TargetError> {
         if !overlaps.is_empty() {
             let others: Vec<&str> = overlaps.into_iter().map(|other| graph.id(other)).collect();
             let (id, others) = (graph.id(node), others.join(", "));
+            let help = match which {
+                Which::Targets => {
+                    format!("'{id}' already contains {others}: leave that one out of the target")
+                }
+                Which::Rows => format!(
+                    "'{id}' already contains {others}; `tidegate revisions diagnose` proves which rows say nothing, \
+                     and `tidegate migrate --repair` deletes them"
+                ),
+            };
             return Err(TargetError::new(
                 TargetErrorKind::Overlap,
                 format!("Requested revision {id} overlaps with other requested revisions {others}"),
             )
-            .help(format!(
-                "'{id}' already contains {others}; `tidegate revisions diagnose` proves which rows say nothing, and \
-                 `tidegate migrate --repair` deletes them"
-            )));
+            .help(help));
         }
     }
     Ok(())

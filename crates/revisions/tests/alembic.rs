@@ -55,7 +55,7 @@ struct Graph {
 #[derive(Clone, Debug)]
 struct Choice {
     parents: Vec<prop::sample::Index>,
-    dependency: Option<prop::sample::Index>,
+    dependencies: Vec<prop::sample::Index>,
     label: bool,
     /// Where the file sorts: Alembic's order between parallel branches.
     order: u8,
@@ -68,11 +68,12 @@ fn graph() -> impl Strategy<Value = Graph> {
     .prop_flat_map(|count| prop::collection::vec(any::<prop::sample::Index>(), count));
     let choice = (
         parents,
-        prop::option::weighted(0.2, any::<prop::sample::Index>()),
+        prop_oneof![7 => Just(0usize), 2 => Just(1), 1 => Just(2)]
+            .prop_flat_map(|count| prop::collection::vec(any::<prop::sample::Index>(), count)),
         prop::bool::weighted(0.1),
         any::<u8>(),
     )
-        .prop_map(|(parents, dependency, label, order)| Choice { parents, dependency, label, order });
+        .prop_map(|(parents, dependencies, label, order)| Choice { parents, dependencies, label, order });
     let rows = prop::collection::vec(prop::collection::vec(any::<prop::sample::Index>(), 0..4), 4);
     (prop::collection::vec(choice, 1..14), rows).prop_map(|(revisions, rows)| Graph { revisions, rows })
 }
@@ -86,12 +87,10 @@ impl Graph {
             let mut down: Vec<String> = choice.parents.iter().filter_map(earlier).collect();
             down.sort();
             down.dedup();
-            let depends: Vec<String> = choice
-                .dependency
-                .iter()
-                .filter_map(earlier)
-                .filter(|dependency| !down.contains(dependency))
-                .collect();
+            let mut depends: Vec<String> = choice.dependencies.iter().filter_map(earlier).collect();
+            depends.sort();
+            depends.dedup();
+            depends.retain(|dependency| !down.contains(dependency));
             let labels: Vec<String> = choice.label.then(|| format!("label{node}")).into_iter().collect();
             files.push(json!({
                 "file": format!("{:03}_{node:02}.py", choice.order), "revision": id(node),

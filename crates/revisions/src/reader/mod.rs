@@ -86,8 +86,10 @@ fn read_all(files: &[PathBuf], answers: &Answers) -> Vec<Result<Revision, Diagno
 
 fn read_bytes(file: &Path, bytes: &[u8], answers: &Answers) -> Result<Revision, Diagnostic> {
     let name = file.display().to_string();
-    let text = text::decode(bytes).ok_or_else(|| {
-        Diagnostic::error("revision-file/encoding", format!("{name} is not text in UTF-8"))
+    let text = text::decode(bytes).map_err(|at| {
+        let source = Source::new(&*name, String::from_utf8_lossy(bytes));
+        Diagnostic::error("revision-file/encoding", "the file is not text in UTF-8")
+            .at(source.place(at..at + 1))
             .help("save it as UTF-8, or declare its encoding in the first line as Python wants it")
     })?;
     file::read_file(file, &Source::new(name, text), answers.get(file))

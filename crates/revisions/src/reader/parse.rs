@@ -22,6 +22,14 @@ pub(crate) fn parse(source: &Source) -> Result<Parsed<ModModule>, Diagnostic> {
             .at(source.place(0..0))
             .help("move its data out of the revision file"));
     }
+    if let Some(at) = source.text().find('\0') {
+        return Err(Diagnostic::error(
+            "revision-file/syntax",
+            "the file holds a null byte, which Python refuses",
+        )
+        .at(source.place(at..at + 1))
+        .help("delete it; the file may have been damaged, or saved in another encoding than UTF-8"));
+    }
     let parsed = parse_unchecked_source(source.text(), PySourceType::Python);
     if let Some(place) = chained_too_deep(&parsed) {
         // Dropping the tree recurses as deep as the chain is long, so this one tree is left to the process' end.
@@ -32,13 +40,25 @@ pub(crate) fn parse(source: &Source) -> Result<Parsed<ModModule>, Diagnostic> {
     }
     match parsed.errors().first() {
         None => Ok(parsed),
-        Some(error) => Err(Diagnostic::error("revision-file/syntax", "the file is not valid Python")
-            .at(source.place(bytes(error.location)))
-            .label(error.error.to_string())
-            .help(
-                "correct the file: Alembic imports every file of the folder, so this one stops all commands",
-            )),
+        Some(error) => {
+            let help = if is_conflict_marker(source.text(), bytes(error.location).start) {
+                "a merge conflict was left in the file: choose one side and delete the marker lines"
+            } else {
+                "correct the file: Alembic imports every file of the folder, so this one stops all commands"
+            };
+            Err(Diagnostic::error("revision-file/syntax", "the file is not valid Python")
+                .at(source.place(bytes(error.location)))
+                .label(error.error.to_string())
+                .help(help))
+        }
     }
+}
+
+/// Whether the line at this place is one that a version control system writes around a conflict.
+fn is_conflict_marker(text: &str, at: usize) -> bool {
+    let before = text.get(..at).unwrap_or_default();
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    ["<<<<<<<", "=======", ">>>>>>>"].iter().any(|marker| text[line_start..].starts_with(marker))
 }
 
 /// A range of the syntax tree as a range of bytes.

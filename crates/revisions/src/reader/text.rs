@@ -1,12 +1,12 @@
 //! A file's bytes as text, as Python decodes source.
 
-/// UTF-8 with or without a byte order mark, or Latin-1 when the file declares it.
-pub(super) fn decode(bytes: &[u8]) -> Option<String> {
+/// UTF-8 with or without a byte order mark, or Latin-1 when the file declares it; or else the first wrong byte.
+pub(super) fn decode(bytes: &[u8]) -> Result<String, usize> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     match std::str::from_utf8(bytes) {
-        Ok(text) => Some(text.to_owned()),
-        Err(_) if declares_latin_1(bytes) => Some(bytes.iter().copied().map(char::from).collect()),
-        Err(_) => None,
+        Ok(text) => Ok(text.to_owned()),
+        Err(_) if declares_latin_1(bytes) => Ok(bytes.iter().copied().map(char::from).collect()),
+        Err(error) => Err(error.valid_up_to()),
     }
 }
 

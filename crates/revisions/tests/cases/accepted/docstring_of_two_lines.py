@@ -1,0 +1,6 @@
+"""
+  Add users 
+  and more
+"""
+revision = "a1"
+down_revision = None

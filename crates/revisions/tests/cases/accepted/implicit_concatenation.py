@@ -1,0 +1,5 @@
+revision = "a" "1"
+down_revision = (
+    "b"
+    "1"
+)

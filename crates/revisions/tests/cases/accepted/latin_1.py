@@ -1,0 +1,4 @@
+# -*- coding: latin-1 -*-
+"""Straﬂe"""
+revision = "a1"
+down_revision = None

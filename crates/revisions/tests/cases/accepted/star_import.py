@@ -1,0 +1,4 @@
+from models import *
+
+revision = "a1"
+down_revision = None

@@ -1,0 +1,3 @@
+"""Add users"""
+revision = "a1"
+down_revision = None

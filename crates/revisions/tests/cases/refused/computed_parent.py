@@ -1,0 +1,4 @@
+import os
+
+revision = "a1"
+down_revision = os.environ["PARENT"]

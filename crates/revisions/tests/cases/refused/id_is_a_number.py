@@ -1,0 +1,2 @@
+revision = 1234
+down_revision = None

@@ -1,0 +1,3 @@
+revision = "a1"
+# ÿþ
+down_revision = None
