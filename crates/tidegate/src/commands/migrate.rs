@@ -48,11 +48,11 @@ pub struct MigrateArgs {
     /// How long to wait for database sessions that an earlier run left behind to end.
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub fence_wait: Duration,
-    /// PostgreSQL's lock_timeout for the migration; 0s leaves the server's.
-    #[arg(long, value_name = "DURATION", env = "TIDEGATE_LOCK_TIMEOUT", default_value = "5s", value_parser = duration)]
+    /// PostgreSQL's lock_timeout for the migration; 0 leaves the server's.
+    #[arg(long, value_name = "DURATION", env = "TIDEGATE_LOCK_TIMEOUT", default_value = "5s", value_parser = server_timeout)]
     pub lock_timeout: Duration,
-    /// PostgreSQL's statement_timeout for the migration; 0s leaves the server's.
-    #[arg(long, value_name = "DURATION", env = "TIDEGATE_STATEMENT_TIMEOUT", default_value = "0s", value_parser = duration)]
+    /// PostgreSQL's statement_timeout for the migration; 0 leaves the server's.
+    #[arg(long, value_name = "DURATION", env = "TIDEGATE_STATEMENT_TIMEOUT", default_value = "0", value_parser = server_timeout)]
     pub statement_timeout: Duration,
     /// How often to try again after a lock timeout, a deadlock or a serialization failure that left nothing behind.
     #[arg(long, value_name = "N", default_value_t = 5)]
@@ -121,6 +121,11 @@ impl MigrateArgs {
             ..Options::new(directory, Variables::of_process())
         })
     }
+}
+
+/// A timeout of PostgreSQL's, where 0 means none.
+fn server_timeout(text: &str) -> Result<Duration, String> {
+    if text == "0" { Ok(Duration::ZERO) } else { duration(text) }
 }
 
 /// Resolves at SIGTERM (Swarm stops tasks with it), SIGINT or SIGHUP.
