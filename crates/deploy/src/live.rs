@@ -53,6 +53,21 @@ impl Live {
         }
     }
 
+    /// A network of the stack that one of its services uses: its id. A network that none uses may be one that is just
+    /// going: it stays listed on a node until its last task has ended there, while the managers no longer know it.
+    pub(crate) fn network_in_use(&self, name: &str) -> Option<&str> {
+        let (id, _) = self.networks.iter().find(|(id, network)| {
+            let targets = |spec: &Value| {
+                let list = spec.pointer("/TaskTemplate/Networks").and_then(Value::as_array);
+                list.into_iter()
+                    .flatten()
+                    .any(|target| target.get("Target").and_then(Value::as_str) == Some(id))
+            };
+            *network == name && self.services.values().any(targets)
+        })?;
+        Some(id)
+    }
+
     /// The objects of a kind.
     pub(crate) fn files(&self, kind: FileKind) -> &[FileObject] {
         match kind {

@@ -163,8 +163,16 @@ pub(crate) struct Count {
 
 /// Counts a service's tasks against a spec.
 pub(crate) fn count(spec: &Value, tasks: &[Task]) -> Count {
-    let template = canonical(spec.get("TaskTemplate").unwrap_or(&Value::Null));
-    count_against(&template, spec, tasks)
+    count_against(&template(spec.get("TaskTemplate")), spec, tasks)
+}
+
+/// A task's spec as it can be compared with its service's. The engine names the runtime in services only.
+fn template(spec: Option<&Value>) -> Value {
+    let mut spec = canonical(spec.unwrap_or(&Value::Null));
+    if let Some(map) = spec.as_object_mut() {
+        map.retain(|key, value| key != "Runtime" || value != "container");
+    }
+    spec
 }
 
 fn count_against(template: &Value, spec: &Value, tasks: &[Task]) -> Count {
@@ -172,7 +180,7 @@ fn count_against(template: &Value, spec: &Value, tasks: &[Task]) -> Count {
     let mode = ServiceMode::of_spec(spec);
     let mut count = Count::default();
     for task in tasks {
-        let current = canonical(&task.spec) == *template;
+        let current = self::template(Some(&task.spec)) == *template;
         let done = (one_shot || mode.is_job()) && task.status.state == TaskState::Complete;
         let up = task.is_wanted() && task.status.state == TaskState::Running && !mode.is_job();
         if current && (done || up) {
@@ -205,7 +213,7 @@ impl Watch {
     /// Starts to watch: `spec` as read after the write, `known` the tasks there were before it, `deadline` how long
     /// it may take.
     pub(crate) fn new(spec: Value, known: BTreeSet<String>, deadline: Duration) -> Self {
-        let task_template = canonical(spec.get("TaskTemplate").unwrap_or(&Value::Null));
+        let task_template = template(spec.get("TaskTemplate"));
         Self {
             spec,
             task_template,
@@ -266,7 +274,7 @@ impl Watch {
     }
 
     fn current<'t>(&self, tasks: &'t [Task]) -> Vec<&'t Task> {
-        tasks.iter().filter(|task| canonical(&task.spec) == self.task_template).collect()
+        tasks.iter().filter(|task| template(Some(&task.spec)) == self.task_template).collect()
     }
 
     fn trouble(&mut self, elapsed: Duration, service: &Service, tasks: &[Task]) -> Option<Trouble> {

@@ -14,7 +14,8 @@ fn spec(image: &str, replicas: u64) -> Value {
     json!({
         "Name": "shop_api",
         "Mode": { "Replicated": { "Replicas": replicas } },
-        "TaskTemplate": { "ContainerSpec": { "Image": image } },
+        // The engine names the runtime in the service's template, and not in its tasks' specs.
+        "TaskTemplate": { "ContainerSpec": { "Image": image }, "Runtime": "container" },
         "UpdateConfig": { "Monitor": 3_000_000_000_u64 },
     })
 }

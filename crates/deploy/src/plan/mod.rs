@@ -272,10 +272,11 @@ fn settled(releases: &[Release]) -> Option<&str> {
 
 fn creates(target: &Target, live: &Live) -> Vec<(&'static str, String)> {
     let networks = target.networks.iter().map(|(name, _)| ("network", name));
+    let networks = networks.filter(|(_, name)| live.network_in_use(name).is_none());
     let secrets = target.secrets.iter().map(|object| ("secret", &object.name));
     let configs = target.configs.iter().map(|object| ("config", &object.name));
-    let all = networks.chain(secrets).chain(configs);
-    all.filter(|(kind, name)| !live.has(kind, name)).map(|(kind, name)| (kind, name.clone())).collect()
+    let files = secrets.chain(configs).filter(|(kind, name)| !live.has(kind, name));
+    networks.chain(files).map(|(kind, name)| (kind, name.clone())).collect()
 }
 
 /// The secrets and configs that are there in a certain state.

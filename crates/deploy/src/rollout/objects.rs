@@ -1,7 +1,10 @@
 //! The objects that services refer to: networks, secrets, configs. They come first, and go if the release fails.
 
+use std::time::Duration;
+
 use engine::{Api, FileKind};
 use serde_json::Value;
+use tokio::time::{Instant, sleep};
 
 use super::Rollout;
 use crate::error::Error;
@@ -9,12 +12,16 @@ use crate::event::Event;
 use crate::live::{FileState, Live};
 use crate::observe;
 
+/// How long a network may take to go: as long as its last tasks may take to end.
+const NETWORK_GOING: Duration = Duration::from_mins(2);
+const LOOK: Duration = Duration::from_millis(250);
+
 impl<A: Api> Rollout<'_, A> {
     /// Networks, then secrets and configs, which services refer to by id.
     pub(super) async fn objects(&mut self) -> Result<(), Error> {
         for (name, body) in &self.target.networks {
-            if !self.live.has("network", name) {
-                self.create_network(name, body).await?;
+            if self.live.network_in_use(name).is_none() {
+                self.replace_network(name, body).await?;
             }
         }
         for kind in [FileKind::Secret, FileKind::Config] {
@@ -39,6 +46,27 @@ impl<A: Api> Rollout<'_, A> {
         self.live.secrets = fresh.secrets;
         self.live.configs = fresh.configs;
         Ok(())
+    }
+
+    /// Creates a network, after one of the same name that nobody uses is gone: it may be going already (the stock
+    /// `stack rm` returns before), and then a service that is created on it fails with "network not found".
+    async fn replace_network(&self, name: &str, body: &Value) -> Result<(), Error> {
+        let begun = Instant::now();
+        while let Some(network) = self.api.network(name).await? {
+            match self.api.remove_network(network.id()).await {
+                // Containers or services outside the stack use it: so it is there, and stays.
+                Err(engine::Error::InUse { .. }) => return Ok(()),
+                Ok(_) => {}
+                Err(error) if error.is_transient() => {}
+                Err(error) => return Err(error.into()),
+            }
+            if begun.elapsed() >= NETWORK_GOING {
+                let what = format!("the network `{name}` of an earlier stack to go");
+                return Err(Error::TimedOut { what, seconds: NETWORK_GOING.as_secs() });
+            }
+            sleep(LOOK).await;
+        }
+        self.create_network(name, body).await
     }
 
     async fn create_network(&self, name: &str, body: &Value) -> Result<(), Error> {

@@ -42,6 +42,10 @@ impl Error {
         if status == 409 || says("name conflicts with an existing object") {
             return Self::NameConflict { what, message };
         }
+        // A network that its last tasks still hold on a node is listed, and yet unknown to the managers: HTTP 500.
+        if message.starts_with("network ") && message.ends_with(" not found") {
+            return Self::NotFound { what, message };
+        }
         match status {
             404 => Self::NotFound { what, message },
             _ => Self::Refused { what, status, message },
