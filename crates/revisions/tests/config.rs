@@ -1,5 +1,7 @@
 //! Where the revision files are, for every layout seen in public projects.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
 use std::fmt::Write;
 use std::path::Path;
 
@@ -7,7 +9,10 @@ use diagnostics::Style;
 use revisions::{Config, ConfigOptions, Setting, find_config};
 use tempfile::TempDir;
 
-/// A project folder with these files; the text `ENV` makes a folder with an env.py.
+/// Files by name, with their text.
+type Files = Vec<(&'static str, &'static str)>;
+
+/// A project folder with these files.
 fn project(files: &[(&str, &str)]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
@@ -30,7 +35,7 @@ fn locations(folder: &TempDir, config: &Config) -> Vec<String> {
 #[test]
 fn version_locations_are_found_in_every_layout() {
     let env = ("db/env.py", "");
-    let cases: Vec<(&str, Vec<(&str, &str)>, Vec<&str>)> = vec![
+    let cases: Vec<(&str, Files, Vec<&str>)> = vec![
         ("alembic.ini", vec![env, ("alembic.ini", "[alembic]\nscript_location = db\n")], vec!["db/versions"]),
         (
             "%(here)s",
@@ -153,7 +158,7 @@ fn a_file_a_folder_a_section_and_the_environment_can_be_named() {
     });
     assert_eq!(locations(&folder, &section), ["two/versions"]);
     let from_environment = with(|options| {
-        drop(options.environment.insert("ALEMBIC_CONFIG".to_owned(), "conf/my.ini".to_owned()))
+        options.environment.insert("ALEMBIC_CONFIG".to_owned(), "conf/my.ini".to_owned());
     });
     assert_eq!(from_environment, named);
     let flask = with(|options| options.files = vec!["custom".into()]);
@@ -175,7 +180,7 @@ fn the_version_table_and_the_url_are_read_and_the_url_is_never_shown() {
 #[test]
 fn what_cannot_be_used_is_refused_with_its_line_and_the_way_out() {
     let env = ("db/env.py", "");
-    let cases: Vec<(&str, Vec<(&str, &str)>)> = vec![
+    let cases: Vec<(&str, Files)> = vec![
         ("nothing at all", vec![]),
         ("no section", vec![("alembic.ini", "[alembik]\nscript_location = db\n"), env]),
         ("no script_location", vec![("alembic.ini", "[alembic]\n")]),

@@ -1,5 +1,7 @@
 //! What rows of a version table mean, and that a repair changes nothing that was applied.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
 mod common;
 
 use std::collections::BTreeSet;

@@ -1,5 +1,7 @@
 //! Which extensions a history needs, from realistic revision files.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
 use std::fmt::Write;
 use std::path::Path;
 

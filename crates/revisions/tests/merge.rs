@@ -1,5 +1,7 @@
 //! The merge file: as the project's own template writes it, and always a file that reads back.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
 mod common;
 
 use std::path::Path;

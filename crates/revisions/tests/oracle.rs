@@ -2,6 +2,8 @@
 //!
 //! The project keeps a part of the data in `tests/cases`; the whole is compared where it is at hand.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
 mod common;
 
 use std::path::Path;

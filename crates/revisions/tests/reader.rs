@@ -1,6 +1,8 @@
 //! One revision file at a time: every form of a declaration, and every way to be refused. One file a case, in
 //! `tests/cases/accepted` and `tests/cases/refused`.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
 mod common;
 
 use std::fmt::Write;

@@ -1,5 +1,7 @@
 //! Histories that are refused as a whole, and targets that are: rendered as a person sees them.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
 mod common;
 
 use std::fmt::Write;

@@ -42,11 +42,9 @@ impl Finder<'_> {
     /// Online and offline mode each have a call; where they differ, only running env.py tells.
     fn join(earlier: &Setting, later: Setting) -> Setting {
         match (earlier, &later) {
-            (Setting::Literal(one), Setting::Literal(other)) if one == other => later,
-            (Setting::Default, _) => later,
-            (Setting::Dynamic(place), _) => Setting::Dynamic(place.clone()),
-            (Setting::Literal(_), Setting::Default | Setting::Dynamic(_)) => later,
-            (Setting::Literal(_), Setting::Literal(_)) => earlier.clone(),
+            (Setting::Dynamic(_), _) => earlier.clone(),
+            (Setting::Literal(one), Setting::Literal(other)) if one != other => earlier.clone(),
+            _ => later,
         }
     }
 }
@@ -61,9 +59,11 @@ impl<'a> Visitor<'a> for Finder<'_> {
                 let name = keyword.arg.as_ref().map(ruff_python_ast::Identifier::as_str);
                 let setting = self.setting(keyword);
                 match name {
-                    Some("version_table") => self.table.name = Self::join(&self.table.name, setting),
+                    Some("version_table") => {
+                        self.table.name = Self::join(&self.table.name, setting);
+                    }
                     Some("version_table_schema") => {
-                        self.table.schema = Self::join(&self.table.schema, setting)
+                        self.table.schema = Self::join(&self.table.schema, setting);
                     }
                     _ => {}
                 }

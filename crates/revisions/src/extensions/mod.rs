@@ -51,7 +51,7 @@ impl ExtensionNeed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Sign {
     extension: String,
-    sign: String,
+    word: String,
     creates: bool,
     range: std::ops::Range<usize>,
 }
@@ -67,7 +67,7 @@ pub fn required_extensions(history: &History) -> Vec<ExtensionNeed> {
                 created: Vec::new(),
             });
             let place = revision.place.source().place(sign.range);
-            let found = ExtensionUse { revision: revision.id.clone(), sign: sign.sign, place };
+            let found = ExtensionUse { revision: revision.id.clone(), sign: sign.word, place };
             if sign.creates { need.created.push(found) } else { need.uses.push(found) }
         }
     }

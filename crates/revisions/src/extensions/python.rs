@@ -41,9 +41,9 @@ impl Finder {
         }
     }
 
-    fn push(&mut self, extension: &str, sign: &str, creates: bool, range: TextRange) {
-        let (extension, sign) = (extension.to_owned(), sign.to_owned());
-        self.signs.push(Sign { extension, sign, creates, range: bytes(range) });
+    fn push(&mut self, extension: &str, word: &str, creates: bool, range: TextRange) {
+        let (extension, word) = (extension.to_owned(), word.to_owned());
+        self.signs.push(Sign { extension, word, creates, range: bytes(range) });
     }
 }
 

@@ -36,8 +36,10 @@ fn value(expression: &str, request: &MergeRequest<'_>) -> Option<String> {
         "repr(down_revision)" => parents(request),
         "repr(branch_labels)" | "repr(depends_on)" => "None".to_owned(),
         "importsifimportselse\"\"" | "importsifimportselse''" => String::new(),
-        "upgradesifupgradeselse\"pass\"" | "downgradesifdowngradeselse\"pass\"" => "pass".to_owned(),
-        "upgradesifupgradeselse'pass'" | "downgradesifdowngradeselse'pass'" => "pass".to_owned(),
+        "upgradesifupgradeselse\"pass\""
+        | "downgradesifdowngradeselse\"pass\""
+        | "upgradesifupgradeselse'pass'"
+        | "downgradesifdowngradeselse'pass'" => "pass".to_owned(),
         _ => return None,
     })
 }

@@ -8,7 +8,7 @@ use ruff_python_ast::{ModModule, PySourceType};
 use ruff_python_parser::{Parsed, parse_unchecked_source};
 use ruff_text_size::{Ranged, TextRange};
 
-/// How many operators, calls and lookups may be chained in one expression. CPython gives up on a few thousand; a
+/// How many operators, calls and lookups may be chained in one expression. Python gives up on a few thousand; a
 /// syntax tree that is deeper could exhaust the stack when it is walked or dropped.
 const DEEPEST_CHAIN: usize = 1000;
 
