@@ -24,7 +24,7 @@ use crate::{gate, indexes, ledger, lock, query, readiness, rows};
 const OWN_PATIENCE: Duration = Duration::from_secs(2);
 /// How long to try to reach the database again after a run in which the connection was lost.
 const RECONNECT: Duration = Duration::from_secs(30);
-/// How long the lock's connection may take to answer.
+/// How long the server may take to answer our looks at it.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 /// One look in so many is also a heartbeat.
 const HEARTBEAT_EVERY: u32 = 4;
@@ -99,6 +99,7 @@ impl Ready<'_> {
             lost: None,
             ticks: 0,
             bridged: false,
+            elsewhere: Vec::new(),
         };
         let run = alembic::run(invocation, &self.options.variables, self.settings, &mut watcher).await?;
         Ok(run)
@@ -189,6 +190,8 @@ struct Watcher<'a, 'b> {
     ticks: u32,
     /// Whether Python tells us about revisions, so that log lines need not.
     bridged: bool,
+    /// Other databases that Alembic was seen in.
+    elsewhere: Vec<String>,
 }
 
 impl Watcher<'_, '_> {
@@ -201,12 +204,24 @@ impl Watcher<'_, '_> {
         });
     }
 
-    async fn heartbeat(&mut self) {
-        match timeout(HEARTBEAT, lock::still_held(self.lock)).await {
-            Ok(Ok(true)) => {}
-            Ok(Ok(false)) => self.lost = Some("the lock is not with its session any more".to_owned()),
-            Ok(Err(error)) => self.lost = Some(error.to_string()),
-            Err(_) => self.lost = Some("it does not answer".to_owned()),
+    async fn look(&mut self) {
+        self.ticks = self.ticks.wrapping_add(1);
+        if self.ticks.is_multiple_of(HEARTBEAT_EVERY) {
+            match lock::still_held(self.lock).await {
+                Ok(true) => {}
+                Ok(false) => self.lost = Some("the lock is not with its session any more".to_owned()),
+                Err(error) => self.lost = Some(error.to_string()),
+            }
+        }
+        fence::sweep(self.control, self.epoch, self.on_event).await;
+        for database in fence::elsewhere(self.control, self.epoch).await {
+            if !self.elsewhere.contains(&database) {
+                let text = format!(
+                    "Alembic is connected to database {database}, not to the one that is locked here"
+                );
+                (self.on_event)(Event::Warning { code: "other_database", text });
+                self.elsewhere.push(database);
+            }
         }
     }
 }
@@ -236,11 +251,16 @@ impl Watch for Watcher<'_, '_> {
     }
 
     async fn tick(&mut self) {
-        self.ticks = self.ticks.wrapping_add(1);
-        if self.ticks.is_multiple_of(HEARTBEAT_EVERY) {
-            self.heartbeat().await;
+        let stop = self.stop.clone();
+        tokio::select! {
+            looked = timeout(HEARTBEAT, self.look()) => {
+                if looked.is_err() {
+                    self.lost = Some("the server does not answer".to_owned());
+                }
+            }
+            // Not while the server thinks about it: whoever stops us is counting seconds.
+            () = stop => {}
         }
-        fence::sweep(self.control, self.epoch, self.on_event).await;
     }
 
     async fn must_stop(&mut self) -> Stop {

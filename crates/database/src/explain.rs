@@ -95,6 +95,8 @@ fn by_words(text: &str) -> &'static str {
         "the version table names a revision that this image does not have: deploy the image that has it"
     } else if text.contains("Multiple head revisions") {
         "ask for `heads`, or join them with `alembic merge heads`"
+    } else if text.contains("sqlalchemy.dialects:postgres") {
+        "SQLAlchemy wants postgresql:// at the start of the URL, not postgres://"
     } else if text.contains("No module named") || text.contains("ModuleNotFoundError") {
         "the image lacks a Python package, or the working directory is not the project's"
     } else if text.contains("pg_hba.conf") || text.contains("password authentication failed") {

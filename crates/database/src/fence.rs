@@ -134,8 +134,18 @@ pub(crate) async fn sweep(control: &Connection, epoch: &Epoch, on_event: &mut dy
     }
 }
 
+/// The databases, other than ours, that this epoch's sessions are connected to: Alembic was to work on ours.
+pub(crate) async fn elsewhere(control: &Connection, epoch: &Epoch) -> Vec<String> {
+    const DOING: &str = "looking for the run's sessions";
+    let sql = "SELECT DISTINCT datname::text FROM pg_stat_activity \
+               WHERE application_name = $1 AND datname <> current_database() ORDER BY 1";
+    let name = epoch.application_name();
+    let rows = query::rows(&control.client, DOING, sql, &[(&name, Type::TEXT)]).await.unwrap_or_default();
+    rows.iter().filter_map(|row| query::get(row, 0, DOING).ok()).collect()
+}
+
 /// Asks a backend to end. A refusal (it belongs to another role) is not an error: we go on waiting for it.
 async fn terminate(control: &Connection, pid: i32) {
     let sql = "SELECT pg_terminate_backend($1)";
-    let _ = control.client.query_typed(sql, &[(&pid, Type::INT4)]).await;
+    let _ = query::rows(&control.client, "ending a backend", sql, &[(&pid, Type::INT4)]).await;
 }

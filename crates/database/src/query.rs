@@ -3,11 +3,17 @@
 //! Statements are sent unnamed with their types (`query_typed`), never prepared by name: a prepared statement does
 //! not survive a pooler, and the pooler must live long enough to be recognised.
 
+use std::time::Duration;
+
+use tokio::time::timeout;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
 use crate::connect::describe;
-use crate::error::MigrateError;
+use crate::error::{MigrateError, seconds};
+
+/// How long the server may take over one of our own queries, which are all small.
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// A parameter and its type.
 pub(crate) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
@@ -19,7 +25,7 @@ pub(crate) async fn rows(
     sql: &str,
     parameters: &[Parameter<'_>],
 ) -> Result<Vec<Row>, MigrateError> {
-    client.query_typed(sql, parameters).await.map_err(|error| failed(doing, &error))
+    bounded(doing, LIMIT, client.query_typed(sql, parameters)).await?.map_err(|error| failed(doing, &error))
 }
 
 /// The first column of the only row.
@@ -50,7 +56,19 @@ where
 
 /// Runs statements that give no rows.
 pub(crate) async fn execute(client: &Client, doing: &str, sql: &str) -> Result<(), MigrateError> {
-    client.batch_execute(sql).await.map_err(|error| failed(doing, &error))
+    bounded(doing, LIMIT, client.batch_execute(sql)).await?.map_err(|error| failed(doing, &error))
+}
+
+/// What a query gives, unless the server takes longer than `limit`: one that hangs must not hang us.
+pub(crate) async fn bounded<T>(
+    doing: &str,
+    limit: Duration,
+    query: impl Future<Output = T>,
+) -> Result<T, MigrateError> {
+    timeout(limit, query).await.map_err(|_| MigrateError::Query {
+        doing: doing.to_owned(),
+        reason: format!("the server did not answer within {}", seconds(&limit)),
+    })
 }
 
 /// The error of a query of our own.

@@ -1,5 +1,7 @@
 //! The version table: reading its rows, and deleting those that provably say nothing.
 
+use std::time::Duration;
+
 use revisions::{Config, Repair, Setting};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
@@ -9,6 +11,7 @@ use crate::error::MigrateError;
 use crate::query::{self, identifier};
 
 const READING: &str = "reading the version table";
+const READING_LIMIT: Duration = Duration::from_secs(30);
 const REPAIRING: &str = "repairing the version table";
 
 /// Where the project's Alembic keeps its rows.
@@ -49,7 +52,7 @@ pub(crate) async fn read(
     table: &VersionTable,
 ) -> Result<Option<Vec<String>>, MigrateError> {
     let sql = format!("SELECT version_num::text FROM {} ORDER BY 1", table.sql());
-    match control.client.query_typed(&sql, &[]).await {
+    match query::bounded(READING, READING_LIMIT, control.client.query_typed(&sql, &[])).await? {
         Ok(rows) => rows.iter().map(|row| query::get(row, 0, READING)).collect::<Result<_, _>>().map(Some),
         Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => Ok(None),
         // The schema does not exist yet: the first revision, or env.py, creates it.

@@ -8,8 +8,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What is installed, in the form of pip.
-const REQUIREMENTS: [&str; 6] =
-    ["alembic", "flask-migrate", "psycopg[binary]", "psycopg2-binary", "asyncpg", "geoalchemy2"];
+const REQUIREMENTS: [&str; 7] = [
+    "alembic",
+    "flask-migrate",
+    "psycopg[binary]",
+    "psycopg2-binary",
+    "asyncpg",
+    "sqlalchemy[asyncio]",
+    "geoalchemy2",
+];
 
 /// The folder of the programs `python`, `alembic` and `flask`.
 pub fn bin() -> PathBuf {

@@ -123,6 +123,45 @@ def _instrument(module, bridge):
         context_class.autocommit_block = noted
 
 
+def _mark_sessions():
+    """Drivers that are not libpq's know nothing of PGAPPNAME and PGOPTIONS, and a URL may overrule them: then the
+    session is marked here. Without its mark the fence could not end it."""
+    name = os.environ.get("PGAPPNAME")
+    settings = os.environ.get("TIDEGATE_SESSION", "")
+    try:
+        from sqlalchemy import event
+        from sqlalchemy.pool import Pool
+    except ImportError:
+        return
+
+    def name_of(connection):
+        for owner in (connection, getattr(connection, "info", None)):
+            for method in ("get_parameter_status", "parameter_status"):
+                try:
+                    return True, getattr(owner, method)("application_name")
+                except Exception:
+                    pass
+        return False, None
+
+    def mark(connection, record):
+        libpq, present = name_of(connection)
+        if not name or present == name:
+            return
+        wanted = [("application_name", name)]
+        if not libpq:
+            wanted += [pair.split("=", 1) for pair in settings.split(",") if "=" in pair]
+        try:
+            cursor = connection.cursor()
+            for setting, value in wanted:
+                cursor.execute("SET %s = '%s'" % (setting, value))
+            cursor.close()
+            connection.commit()
+        except Exception as error:
+            sys.stderr.write("tidegate: this session cannot be marked: %s\n" % (error,))
+
+    event.listen(Pool, "connect", mark)
+
+
 class _Finder(object):
     """Finds alembic.runtime.migration as Python would, and instruments it once it has been executed."""
 
@@ -150,6 +189,7 @@ class _Finder(object):
         def exec_module(module):
             execute(module)
             _instrument(module, _Bridge(self.address))
+            _mark_sessions()
 
         loader.exec_module = exec_module
         return spec

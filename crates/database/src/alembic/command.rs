@@ -48,6 +48,8 @@ impl Invocation {
         let variables = vec![
             ("PGAPPNAME".to_owned(), application_name.to_owned()),
             ("PGOPTIONS".to_owned(), session_options(options, options.variables.get("PGOPTIONS"))),
+            // For the bridge, where the driver does not know PGOPTIONS.
+            ("TIDEGATE_SESSION".to_owned(), session_settings(options).join(",")),
             // Lines as they are written, not when a buffer is full.
             ("PYTHONUNBUFFERED".to_owned(), "1".to_owned()),
         ];
@@ -64,16 +66,23 @@ impl Invocation {
 /// own sessions: a pooler that refuses them is met before anything is done.
 pub(crate) fn session_options(options: &Options, existing: Option<&str>) -> String {
     let mut words: Vec<String> = existing.map(str::to_owned).into_iter().collect();
-    for (name, value) in
-        [("lock_timeout", options.lock_timeout), ("statement_timeout", options.statement_timeout)]
-    {
+    for setting in session_settings(options) {
         // What the project has set for itself is its own business.
-        let set = existing.is_some_and(|existing| existing.contains(name));
-        if value > Duration::ZERO && !set {
-            words.push(format!("-c {name}={}ms", value.as_millis()));
+        let name = setting.split('=').next().unwrap_or_default();
+        if !existing.is_some_and(|existing| existing.contains(name)) {
+            words.push(format!("-c {setting}"));
         }
     }
     words.join(" ")
+}
+
+/// `lock_timeout=5000ms` and the like: what was asked for.
+fn session_settings(options: &Options) -> Vec<String> {
+    [("lock_timeout", options.lock_timeout), ("statement_timeout", options.statement_timeout)]
+        .into_iter()
+        .filter(|(_, value)| *value > Duration::ZERO)
+        .map(|(name, value)| format!("{name}={}ms", value.as_millis()))
+        .collect()
 }
 
 fn flask_folder(config: &Path, directory: &Path) -> PathBuf {

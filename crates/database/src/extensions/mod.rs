@@ -3,6 +3,7 @@
 mod refusal;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use revisions::ExtensionNeed;
 use tokio_postgres::types::Type;
@@ -15,6 +16,11 @@ use crate::query::{self, identifier};
 
 pub use refusal::{Cause, Refusal};
 use refusal::{Session, cause};
+
+/// How long CREATE EXTENSION may take: PostGIS with its topology takes two seconds on a slow disk.
+const CREATING_LIMIT: Duration = Duration::from_mins(5);
+/// How long the server may take to load a library.
+const LOADING_LIMIT: Duration = Duration::from_mins(1);
 
 /// An extension that has to be there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -260,7 +266,8 @@ async fn library_gone(control: &Connection, extension: &str) -> Result<Option<St
     let rows = query::rows(&control.client, DOING, sql, &[(&extension, Type::TEXT)]).await?;
     for row in &rows {
         let probe: String = query::get(row, 0, DOING)?;
-        let Err(error) = control.client.batch_execute(&probe).await else { continue };
+        let probed = query::bounded(DOING, LOADING_LIMIT, control.client.batch_execute(&probe)).await?;
+        let Err(error) = probed else { continue };
         if let Some(server) = error.as_db_error()
             && server.code().code() == "58P01"
         {
@@ -275,7 +282,9 @@ async fn create(control: &Connection, wanted: &Wanted, session: &Session) -> Res
     let schema = wanted.schema.as_deref();
     let place = schema.map_or_else(String::new, |schema| format!(" SCHEMA {}", identifier(schema)));
     let sql = format!("CREATE EXTENSION IF NOT EXISTS {}{place}", identifier(&wanted.name));
-    let Err(error) = control.client.batch_execute(&sql).await else {
+    const DOING: &str = "creating an extension";
+    let done = query::bounded(DOING, CREATING_LIMIT, control.client.batch_execute(&sql)).await?;
+    let Err(error) = done else {
         let detail = match wanted.needed.as_str() {
             "named by configuration" => "created".to_owned(),
             needed => format!("created, because {needed}"),
@@ -283,7 +292,7 @@ async fn create(control: &Connection, wanted: &Wanted, session: &Session) -> Res
         return Ok(Ok(Some(Event::Extension { name: wanted.name.clone(), state: "created", detail })));
     };
     let Some(server) = error.as_db_error() else {
-        return Err(query::failed("creating an extension", &error));
+        return Err(query::failed(DOING, &error));
     };
     // Somebody who does not know our lock created it at the same moment: what counts is that it is there.
     if server.code().code() == "23505" && all_present(control, std::slice::from_ref(wanted)).await? {
