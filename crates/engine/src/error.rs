@@ -44,6 +44,14 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The credentials for a registry cannot be had.
+    #[error("cannot get registry credentials from {of}: {reason}")]
+    Credentials {
+        /// The file, the registry's entry or the helper.
+        of: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// No connection could be made: nothing was sent.
     #[error("cannot reach the engine at {endpoint}: {source}")]
     Unreachable {
@@ -173,6 +181,7 @@ impl Error {
     pub fn may_have_been_applied(&self) -> bool {
         match self {
             Self::BadAddress { .. }
+            | Self::Credentials { .. }
             | Self::Unreachable { .. }
             | Self::TlsRefused { .. }
             | Self::Timeout { .. }
@@ -223,6 +232,9 @@ impl Error {
                 _ => "check that the engine runs and that its address (--host, DOCKER_HOST, the docker context) is right"
                     .into(),
             },
+            Self::Credentials { .. } => "run `docker login` for the registry again, or correct the docker client's \
+                 config.json"
+                .into(),
             Self::TlsRefused { .. } => "check ca.pem, cert.pem and key.pem in DOCKER_CERT_PATH (or the context), and that \
                  the server's certificate names the host in the address"
                 .into(),

@@ -9,6 +9,7 @@
 
 mod api;
 mod client;
+mod credentials;
 mod endpoint;
 mod error;
 mod http;
@@ -19,6 +20,7 @@ mod transport;
 
 pub use api::Api;
 pub use client::{Client, Timeouts};
+pub use credentials::Credentials;
 pub use endpoint::{Endpoint, Environment, Tls};
 pub use error::{Call, Error};
 pub use model::container::Container;
