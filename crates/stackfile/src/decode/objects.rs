@@ -133,6 +133,10 @@ impl Decoder<'_> {
         };
         self.external_name(what, key, entry, &mut object.external, &mut object.name, 5);
         if object.external.external {
+            // Never read, and yet a part of the resolved file.
+            if let Some(file) = self.text(fields, "file") {
+                object.content = Content::File(file.value.into());
+            }
             return object;
         }
         if object.driver.as_ref().is_some_and(|driver| !driver.is_empty()) {

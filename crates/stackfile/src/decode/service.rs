@@ -180,8 +180,9 @@ impl Decoder<'_> {
                 Value::Int(single) => Ulimit { place, single: *single, soft: 0, hard: 0 },
                 Value::Map(_) => {
                     let fields = Fields::of(&entry.node);
-                    let mut number = |key: &str| self.int(&fields, key).map(|value| value.value).unwrap_or_default();
-                    Ulimit { place, single: 0, soft: number("soft"), hard: number("hard") }
+                    let (soft, hard) = (self.int(&fields, "soft"), self.int(&fields, "hard"));
+                    let number = |value: Option<Located<i64>>| value.map(|value| value.value).unwrap_or_default();
+                    Ulimit { place, single: 0, soft: number(soft), hard: number(hard) }
                 }
                 _ => {
                     self.wrong(&entry.node, "a whole number, or `soft` and `hard`");

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use diagnostics::Diagnostic;
 
-use super::kind::{Field, Keyed, Keys, Kind, List, Object};
+use super::kind::{Field, Keyed, Keys, Kind, List, Object, Unique};
 use super::objects::FILE;
 use super::{Version, similar};
 use crate::notation::{duration, port};
@@ -80,7 +80,12 @@ impl Check<'_> {
         for (index, item) in items.iter().enumerate() {
             self.kind(item, &list.items, &path.item(index));
         }
-        if !list.unique || items.len() < 2 {
+        let unique = match list.unique {
+            Unique::No => false,
+            Unique::Yes => true,
+            Unique::Before(version) => self.version.0 < version,
+        };
+        if !unique {
             return;
         }
         let mut seen: HashMap<String, &Node> = HashMap::new();
@@ -119,7 +124,7 @@ impl Check<'_> {
             let path = path.key(key);
             match object.fields.iter().find(|field| field.name == key) {
                 Some(field) if self.version.0 >= field.since => self.kind(&entry.node, &field.kind, &path),
-                Some(_) | None if object.open || self.is_extension(object, key) => self.finite(&entry.node, &path),
+                Some(_) | None if self.lets_through(object, key) => self.finite(&entry.node, &path),
                 Some(field) => self.too_new(field, &entry.key),
                 None => self.unknown_key(object, map, key),
             }
@@ -132,8 +137,10 @@ impl Check<'_> {
         }
     }
 
-    fn is_extension(&self, object: &Object, key: &str) -> bool {
-        key.starts_with("x-") && object.extensions.is_some_and(|since| self.version.0 >= since)
+    /// Whether an object takes a key that is not one of its fields.
+    fn lets_through(&self, object: &Object, key: &str) -> bool {
+        let from = |since: Option<u8>| since.is_some_and(|since| self.version.0 >= since);
+        from(object.open) || (key.starts_with("x-") && from(object.extensions))
     }
 
     fn too_new(&mut self, field: &Field, place: &diagnostics::Place) {

@@ -1,6 +1,6 @@
 //! The tables of `deploy` and `healthcheck`.
 
-use super::kind::{Kind, LIST_OR_DICT, List, Object, STRINGS, field, since};
+use super::kind::{Kind, LIST_OR_DICT, List, Object, STRINGS, Unique, field, since};
 
 pub(super) const HEALTHCHECK: Object = Object::closed(
     "a healthcheck",
@@ -62,7 +62,7 @@ const PLACEMENT: Object = Object::closed(
 );
 
 const PREFERENCES: List =
-    List { items: Kind::Object(&Object::closed("a preference", &[field("spread", Kind::String)])), unique: false };
+    List { items: Kind::Object(&Object::closed("a preference", &[field("spread", Kind::String)])), unique: Unique::No };
 
 /// CPUs as a number are a newer form.
 const CPUS: Kind = Kind::OneOf(&[Kind::String, Kind::Number]);
@@ -102,5 +102,5 @@ const GENERIC_RESOURCES: List = List {
             )),
         )],
     )),
-    unique: false,
+    unique: Unique::No,
 };

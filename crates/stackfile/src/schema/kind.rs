@@ -31,8 +31,16 @@ pub(super) enum Kind {
 /// A list.
 pub(super) struct List {
     pub(super) items: Kind,
-    /// No item may be there twice.
-    pub(super) unique: bool,
+    pub(super) unique: Unique,
+}
+
+/// Whether an item may be in a list twice.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unique {
+    No,
+    Yes,
+    /// It may from this minor version on.
+    Before(u8),
 }
 
 /// A mapping with keys of the author's choice.
@@ -62,19 +70,19 @@ pub(super) struct Object {
     pub(super) required: &'static [&'static str],
     /// The minor version from which `x-` keys are allowed.
     pub(super) extensions: Option<u8>,
-    /// Whether unknown keys are let through.
-    pub(super) open: bool,
+    /// The minor version from which unknown keys are let through.
+    pub(super) open: Option<u8>,
     /// Help for keys that are refused, by key.
     pub(super) hints: &'static [(&'static str, &'static str)],
 }
 
 impl Object {
     pub(super) const fn closed(what: &'static str, fields: &'static [Field]) -> Self {
-        Self { what, fields, required: &[], extensions: None, open: false, hints: &[] }
+        Self { what, fields, required: &[], extensions: None, open: None, hints: &[] }
     }
 
     pub(super) const fn open(what: &'static str, fields: &'static [Field]) -> Self {
-        Self { what, fields, required: &[], extensions: None, open: true, hints: &[] }
+        Self { what, fields, required: &[], extensions: None, open: Some(0), hints: &[] }
     }
 }
 
@@ -96,8 +104,8 @@ pub(super) const fn since(since: u8, name: &'static str, kind: Kind) -> Field {
     Field { name, since, kind }
 }
 
-pub(super) const UNIQUE_STRINGS: Kind = Kind::List(&List { items: Kind::String, unique: true });
-pub(super) const STRINGS: Kind = Kind::List(&List { items: Kind::String, unique: false });
+pub(super) const UNIQUE_STRINGS: Kind = Kind::List(&List { items: Kind::String, unique: Unique::Yes });
+pub(super) const STRINGS: Kind = Kind::List(&List { items: Kind::String, unique: Unique::No });
 pub(super) const STRING_OR_LIST: Kind = Kind::OneOf(&[Kind::String, UNIQUE_STRINGS]);
 /// `environment`, `labels` and the like.
 pub(super) const LIST_OR_DICT: Kind = Kind::OneOf(&[

@@ -1,6 +1,6 @@
 //! The tables of the file itself and of networks, secrets and configs.
 
-use super::kind::{Keyed, Keys, Kind, LIST_OR_DICT, List, OPTIONS, Object, STRING_OR_LIST, field, since};
+use super::kind::{Keyed, Keys, Kind, LIST_OR_DICT, List, OPTIONS, Object, STRING_OR_LIST, Unique, field, since};
 use super::service::SERVICE;
 use super::volumes::VOLUME;
 
@@ -21,7 +21,7 @@ pub(super) const FILE: Object = Object {
     ],
     required: &[],
     extensions: Some(4),
-    open: false,
+    open: None,
     hints: &[
         ("models", "Swarm knows no models"),
         ("service", "write `services`"),
@@ -59,11 +59,11 @@ const INCLUDES: List = List {
             ],
             required: &["path"],
             extensions: None,
-            open: false,
+            open: None,
             hints: &[],
         }),
     ]),
-    unique: false,
+    unique: Unique::No,
 };
 
 const NETWORK: Object = Object {
@@ -82,7 +82,7 @@ const NETWORK: Object = Object {
     ],
     required: &[],
     extensions: Some(7),
-    open: false,
+    open: None,
     hints: &[],
 };
 
@@ -102,7 +102,7 @@ const IPAM: Object = Object::closed(
                         field("subnet", Kind::String),
                     ],
                 )),
-                unique: false,
+                unique: Unique::No,
             }),
         ),
         field("driver", Kind::String),
@@ -124,7 +124,7 @@ const SECRET: Object = Object {
     ],
     required: &[],
     extensions: Some(7),
-    open: false,
+    open: None,
     hints: &[("content", "a secret's value must not stand in the file: write `environment` or `file`")],
 };
 
@@ -141,6 +141,6 @@ const CONFIG: Object = Object {
     ],
     required: &[],
     extensions: Some(7),
-    open: false,
+    open: None,
     hints: &[],
 };

@@ -2,7 +2,7 @@
 
 use super::deploy::{DEPLOY, HEALTHCHECK};
 use super::kind::{
-    COMMAND, Field, Keyed, Keys, Kind, LIST_OR_DICT, List, OPTIONS, Object, STRING_OR_LIST, UNIQUE_STRINGS, field,
+    COMMAND, Field, Keyed, Keys, Kind, LIST_OR_DICT, List, OPTIONS, Object, STRING_OR_LIST, UNIQUE_STRINGS, Unique, field,
     since,
 };
 use super::volumes::SERVICE_VOLUME;
@@ -12,7 +12,7 @@ pub(super) const SERVICE: Object = Object {
     fields: FIELDS,
     required: &[],
     extensions: Some(7),
-    open: false,
+    open: None,
     hints: HINTS,
 };
 
@@ -38,11 +38,11 @@ const FIELDS: &[Field] = &[
     field("entrypoint", COMMAND),
     field("env_file", Kind::OneOf(&[Kind::String, Kind::List(&ENV_FILES)])),
     field("environment", LIST_OR_DICT),
-    field("expose", Kind::List(&List { items: Kind::OneOf(&[Kind::String, Kind::Number]), unique: true })),
+    field("expose", Kind::List(&List { items: Kind::OneOf(&[Kind::String, Kind::Number]), unique: Unique::Yes })),
     field("extends", Kind::OneOf(&[Kind::String, Kind::Object(&EXTENDS)])),
     field("external_links", UNIQUE_STRINGS),
     field("extra_hosts", LIST_OR_DICT),
-    field("group_add", Kind::List(&List { items: Kind::OneOf(&[Kind::String, Kind::Number]), unique: true })),
+    field("group_add", Kind::List(&List { items: Kind::OneOf(&[Kind::String, Kind::Number]), unique: Unique::Yes })),
     field("healthcheck", Kind::Object(&HEALTHCHECK)),
     field("hostname", Kind::String),
     field("image", Kind::String),
@@ -76,7 +76,7 @@ const FIELDS: &[Field] = &[
     field("ulimits", Kind::Map(&ULIMITS)),
     field("user", Kind::String),
     field("userns_mode", Kind::String),
-    field("volumes", Kind::List(&List { items: SERVICE_VOLUME, unique: true })),
+    field("volumes", Kind::List(&List { items: SERVICE_VOLUME, unique: Unique::Before(2) })),
     field("working_dir", Kind::String),
 ];
 
@@ -104,20 +104,24 @@ const HINTS: &[(&str, &str)] = &[
     ("placement", "indent it below `deploy`"),
 ];
 
-const BUILD: Object = Object::open(
-    "a build",
-    &[
+const BUILD: Object = Object {
+    what: "a build",
+    fields: &[
         field("args", LIST_OR_DICT),
-        field("cache_from", UNIQUE_STRINGS),
+        since(2, "cache_from", UNIQUE_STRINGS),
         field("context", Kind::String),
         field("dockerfile", Kind::String),
-        field("extra_hosts", LIST_OR_DICT),
-        field("labels", LIST_OR_DICT),
-        field("network", Kind::String),
-        field("shm_size", Kind::OneOf(&[Kind::Integer, Kind::String])),
-        field("target", Kind::String),
+        since(9, "extra_hosts", LIST_OR_DICT),
+        since(3, "labels", LIST_OR_DICT),
+        since(4, "network", Kind::String),
+        since(5, "shm_size", Kind::OneOf(&[Kind::Integer, Kind::String])),
+        since(4, "target", Kind::String),
     ],
-);
+    required: &[],
+    extensions: None,
+    open: Some(11),
+    hints: &[],
+};
 
 const CREDENTIAL_SPEC: Object = Object::closed(
     "a credential_spec",
@@ -155,11 +159,11 @@ const ENV_FILES: List = List {
             ],
             required: &["path"],
             extensions: None,
-            open: false,
+            open: None,
             hints: &[],
         }),
     ]),
-    unique: true,
+    unique: Unique::Yes,
 };
 
 const EXTENDS: Object = Object {
@@ -167,7 +171,7 @@ const EXTENDS: Object = Object {
     fields: &[field("file", Kind::String), field("service", Kind::String)],
     required: &["service"],
     extensions: None,
-    open: false,
+    open: None,
     hints: &[],
 };
 
@@ -186,7 +190,7 @@ const FILE_REFERENCES: Kind = Kind::List(&List {
             ],
         )),
     ]),
-    unique: false,
+    unique: Unique::No,
 });
 
 const LOGGING: Object = Object::closed(
@@ -241,7 +245,7 @@ const PORTS: List = List {
             )),
         ),
     ]),
-    unique: true,
+    unique: Unique::Yes,
 };
 
 const ULIMITS: Keyed = Keyed {
@@ -252,7 +256,7 @@ const ULIMITS: Keyed = Keyed {
             fields: &[field("hard", Kind::Integer), field("soft", Kind::Integer)],
             required: &["soft", "hard"],
             extensions: None,
-            open: false,
+            open: None,
             hints: &[],
         }),
     ]),

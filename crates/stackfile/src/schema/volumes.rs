@@ -1,6 +1,6 @@
 //! The tables of volumes: of a service, and at top level with the specification of cluster volumes.
 
-use super::kind::{Kind, LIST_OR_DICT, List, OPTIONS, Object, STRINGS, field, since};
+use super::kind::{Kind, LIST_OR_DICT, List, OPTIONS, Object, STRINGS, Unique, field, since};
 use super::objects::EXTERNAL;
 
 /// A volume of a service. `create_host_path` is what `docker compose config` adds.
@@ -34,7 +34,7 @@ pub(super) const SERVICE_VOLUME: Kind = Kind::OneOf(&[
             ],
             required: &["type"],
             extensions: None,
-            open: false,
+            open: None,
             hints: &[],
         }),
     ),
@@ -52,7 +52,7 @@ pub(super) const VOLUME: Object = Object {
     ],
     required: &[],
     extensions: Some(7),
-    open: false,
+    open: None,
     hints: &[],
 };
 
@@ -98,5 +98,5 @@ const CLUSTER_SPEC: Object = Object::open(
 
 const TOPOLOGIES: Kind = Kind::List(&List {
     items: Kind::Object(&Object::open("a topology", &[field("segments", LIST_OR_DICT)])),
-    unique: false,
+    unique: Unique::No,
 });
