@@ -7,6 +7,7 @@
 mod check;
 mod config;
 mod diagnosis;
+pub mod draw;
 mod extensions;
 mod graph;
 mod history;
