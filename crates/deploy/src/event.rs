@@ -42,9 +42,10 @@ pub enum Event {
     Gate {
         /// The gate's name in the stack file.
         gate: String,
-        /// `revision`, `event` or `output`.
+        /// `revision` (applied, that is: committed), `step` (begun, done or failed), `event`, `log` (what Alembic prints
+        /// besides) or `output` (of a gate that does not report).
         kind: &'static str,
-        /// The revision that was applied, for `revision`.
+        /// The revision, for `revision` and `step`.
         revision: Option<String>,
         /// In words.
         message: String,

@@ -114,9 +114,16 @@ pub(crate) enum Line {
     },
     /// The gate's last word.
     Report(Box<Report>),
+    /// A revision began, was done and is not yet committed, or failed.
+    Step {
+        /// Its id.
+        revision: String,
+        /// What the gate says about it.
+        message: String,
+    },
     /// Another event of `tidegate migrate`, in words.
     Event(String),
-    /// Any other line.
+    /// Any other line, and what the project's Alembic prints.
     Text(String),
 }
 
@@ -161,9 +168,14 @@ pub(crate) fn read_line(text: &str) -> Line {
             Ok(report) => Line::Report(Box::new(report)),
             Err(_) => Line::Text(message.unwrap_or_else(|| text.to_owned())),
         },
-        (Some("revision"), Some(message)) if value["state"] == "applied" => {
-            Line::Revision { revision: value["revision"].as_str().unwrap_or_default().to_owned(), message }
+        (Some("revision"), Some(message)) => {
+            let revision = value["revision"].as_str().unwrap_or_default().to_owned();
+            match value["state"].as_str() {
+                Some("applied") => Line::Revision { revision, message },
+                _ => Line::Step { revision, message },
+            }
         }
+        (Some("output"), Some(message)) => Line::Text(message),
         (Some(_), Some(message)) => Line::Event(message),
         _ => Line::Text(text.to_owned()),
     }
@@ -310,6 +322,9 @@ mod tests {
             read_line(r#"{"event":"waiting","message":"waiting for db"}"#),
             Line::Event("waiting for db".into())
         );
+        let running = line.replace("applied", "running");
+        assert_eq!(read_line(&running), Line::Step { revision: "ab".into(), message: "running ab".into() });
+        assert_eq!(read_line(r#"{"event":"output","message":"INFO"}"#), Line::Text("INFO".into()));
         assert_eq!(read_line("plain"), Line::Text("plain".into()));
         assert_eq!(read_line("{\"event\":\"report\",\"message\":\"m\"}"), Line::Text("m".into()));
         assert!(matches!(read_line(r#"{"event":"report","outcome":"current","rows":[]}"#), Line::Report(_)));

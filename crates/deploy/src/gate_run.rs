@@ -24,6 +24,7 @@ const PLACEMENT_GRACE: Duration = Duration::from_secs(20);
 const LAST_WORDS: Duration = Duration::from_secs(3);
 /// How many of the last log lines are shown when a gate fails.
 const LOG_LINES: usize = 20;
+const LOG_LINES_WITH_REPORT: usize = 5;
 
 /// One run of a gate.
 pub(crate) struct GateRun<'a, A> {
@@ -69,6 +70,11 @@ impl<A: Api> GateRun<'_, A> {
         }
         let must_report = gate::reports_rows(self.body);
         let verdict = gate::verdict(&end, heard.report.as_deref(), &run, must_report);
+        if heard.report.as_ref().is_some_and(|report| report.error.is_some()) {
+            // The report says what the log says, in fewer words.
+            let excess = heard.last.len().saturating_sub(LOG_LINES_WITH_REPORT);
+            heard.last.drain(..excess);
+        }
         match &verdict {
             Ok(crossed) => self.tell(ServiceState::Completed, crossed.rows.as_ref().map(|rows| level(rows))),
             Err(failed) => self.tell(ServiceState::Failed, Some(failed.message.clone())),
@@ -133,26 +139,21 @@ impl<A: Api> GateRun<'_, A> {
     }
 
     fn hear(&self, line: &LogLine, heard: &mut Heard) {
-        let read = read_line(&line.text);
-        let shown = match &read {
-            Line::Revision { message, .. } | Line::Event(message) | Line::Text(message) => {
-                Some(message.clone())
-            }
-            Line::Report(_) => None,
-        };
-        heard.last.extend(shown.clone());
-        let excess = heard.last.len().saturating_sub(LOG_LINES);
-        heard.last.drain(..excess);
-        let (kind, revision) = match read {
+        let (kind, revision, message) = match read_line(&line.text) {
             Line::Report(report) => {
                 heard.report = Some(report);
                 return;
             }
-            Line::Revision { revision, .. } => ("revision", Some(revision)),
-            Line::Event(_) => ("event", None),
-            Line::Text(_) => ("output", None),
+            Line::Revision { revision, message } => ("revision", Some(revision), message),
+            Line::Step { revision, message } => ("step", Some(revision), message),
+            Line::Event(message) => ("event", None, message),
+            // A gate that reports says in events what matters; what Alembic prints besides is its log.
+            Line::Text(text) if gate::reports_rows(self.body) => ("log", None, text),
+            Line::Text(text) => ("output", None, text),
         };
-        let message = shown.unwrap_or_default();
+        heard.last.push(message.clone());
+        let excess = heard.last.len().saturating_sub(LOG_LINES);
+        heard.last.drain(..excess);
         (self.sink)(Event::Gate { gate: self.wanted.key.clone(), kind, revision, message });
     }
 

@@ -56,6 +56,16 @@ pub(crate) struct Lease<'a, A> {
     id: String,
 }
 
+/// What an attempt to renew the lease found.
+enum Renewed {
+    /// It is ours, for another while.
+    Yes,
+    /// It is not there any more.
+    Gone,
+    /// It is another holder's.
+    Theirs(String),
+}
+
 /// Takes the lease, waiting at most `wait` for another holder to end.
 pub(crate) async fn acquire<'a, A: Api>(
     api: &'a A,
@@ -189,16 +199,23 @@ impl<A: Api> Lease<'_, A> {
     async fn renew_until_done(&self, beat: u64) -> Result<(), String> {
         loop {
             match self.renew(beat).await {
-                Ok(true) => return Ok(()),
-                Ok(false) => return Err("another deploy has taken it over".to_owned()),
+                Ok(Renewed::Yes) => return Ok(()),
+                Ok(Renewed::Gone) => return Err("somebody removed it".to_owned()),
+                Ok(Renewed::Theirs(holder)) => return Err(format!("{holder} has taken it over")),
                 // Ambiguous, no leader, no answer: the next attempt reads again.
                 Err(_) => sleep(LOOK).await,
             }
         }
     }
 
-    async fn renew(&self, beat: u64) -> Result<bool, EngineError> {
-        let Some(current) = self.current().await? else { return Ok(false) };
+    async fn renew(&self, beat: u64) -> Result<Renewed, EngineError> {
+        let Some(current) = self.api.file_object(FileKind::Config, &self.id).await? else {
+            return Ok(Renewed::Gone);
+        };
+        if !self.is_ours(&current) {
+            let holder = current.label(HOLDER_LABEL).unwrap_or("another deploy");
+            return Ok(Renewed::Theirs(holder.to_owned()));
+        }
         let labels = current.labels().into_iter().filter(|(key, _)| *key != BEAT_LABEL);
         let labels: Vec<(String, String)> = labels
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
@@ -206,18 +223,17 @@ impl<A: Api> Lease<'_, A> {
             .collect();
         let spec = current.relabelled(labels);
         self.api.update_file_object(FileKind::Config, &self.id, current.version, &spec).await?;
-        Ok(true)
+        Ok(Renewed::Yes)
     }
 
-    /// The lease as the managers have it, if it is still ours.
-    async fn current(&self) -> Result<Option<FileObject>, EngineError> {
-        let current = self.api.file_object(FileKind::Config, &self.id).await?;
-        Ok(current.filter(|current| current.label(NONCE_LABEL) == Some(self.nonce)))
+    fn is_ours(&self, current: &FileObject) -> bool {
+        current.label(NONCE_LABEL) == Some(self.nonce)
     }
 
     /// Gives the lease back. A failure is not worth an error: the lease ends by itself.
     pub(crate) async fn release(self) {
-        if let Ok(Some(_)) = self.current().await {
+        let current = self.api.file_object(FileKind::Config, &self.id).await;
+        if current.is_ok_and(|current| current.is_some_and(|current| self.is_ours(&current))) {
             let _ = self.api.remove_file_object(FileKind::Config, &self.id).await;
         }
     }

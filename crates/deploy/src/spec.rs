@@ -155,13 +155,19 @@ const FILLED_IN: [&str; 9] = [
 ];
 
 /// What an update from a live spec to a wanted body changes: as [`diff`], but what the engine has filled in by itself
-/// is not called "gone".
+/// is not called "gone", and zero values that it leaves out are not called "new".
 pub(crate) fn update_diff(live: &Value, wanted: &Value) -> Vec<Change> {
     let mut changes = diff(live, wanted);
     changes.retain(|change| {
         let filled_in =
             |field: &&str| change.path == **field || change.path.starts_with(&format!("{field}."));
-        change.after.is_some() || !FILLED_IN.iter().any(|field| filled_in(&field))
+        // `Init` is the exception: false and absent are two things.
+        let zero = matches!(change.after.as_deref(), Some("false" | "0")) && !change.path.ends_with(".Init");
+        match (&change.before, &change.after) {
+            (None, Some(_)) => !zero,
+            (_, None) => !FILLED_IN.iter().any(filled_in),
+            _ => true,
+        }
     });
     changes
 }

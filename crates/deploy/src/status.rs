@@ -57,7 +57,7 @@ pub struct ServiceStatus {
     pub release: Option<u64>,
     /// It is one run of a gate.
     pub gate: bool,
-    /// `converged`, `converging`, `paused`, `rolled-back`, `completed` or `failed`.
+    /// `converged`, `converging`, `paused`, `completed` or `failed`.
     pub state: &'static str,
     /// Somebody changed it since the last release.
     pub drifted: bool,
@@ -126,8 +126,7 @@ fn release_status(release: &Release) -> ReleaseStatus {
 fn state(update: Option<UpdateState>, up: bool) -> &'static str {
     match update {
         Some(UpdateState::Paused | UpdateState::RollbackPaused) => "paused",
-        Some(UpdateState::RollbackStarted | UpdateState::RollbackCompleted) => "rolled-back",
-        Some(UpdateState::Updating) => "converging",
+        Some(UpdateState::Updating | UpdateState::RollbackStarted) => "converging",
         _ if up => "converged",
         _ => "converging",
     }

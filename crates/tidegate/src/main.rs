@@ -15,7 +15,15 @@ use cli::{Cli, Command};
 use exit::{Code, Failure};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Whoever closed the stream does not want to know; the exit code still tells.
+            let _ = error.print();
+            let code = if error.use_stderr() { Code::Usage } else { Code::Ok };
+            return ExitCode::from(code as u8);
+        }
+    };
     let result = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

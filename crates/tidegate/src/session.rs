@@ -86,7 +86,7 @@ pub fn holder() -> Result<Holder, Failure> {
     Ok(Holder {
         who: format!(
             "{}@{} (pid {})",
-            user.as_deref().unwrap_or("somebody"),
+            user.or_else(user_id).as_deref().unwrap_or("somebody"),
             host.as_deref().unwrap_or("some host"),
             std::process::id()
         ),
@@ -94,6 +94,12 @@ pub fn holder() -> Result<Holder, Failure> {
         process: process_identity(std::process::id()).unwrap_or_default(),
         is_gone,
     })
+}
+
+/// The user as a number, where the environment has no name.
+fn user_id() -> Option<String> {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self").ok().map(|own| format!("uid {}", own.uid()))
 }
 
 /// A process of this machine, told apart from every other there was: boot, pid namespace, pid, start time. `None`

@@ -146,6 +146,8 @@ pub(crate) struct Watch {
     deadline: Duration,
     stable_since: Option<Duration>,
     placing_since: BTreeMap<String, Duration>,
+    /// The monitor period has been held before.
+    held: bool,
     /// Swarm may have gone back to this spec by itself; that is then what was wanted.
     after_rollback: bool,
 }
@@ -221,8 +223,16 @@ impl Watch {
             deadline,
             stable_since: None,
             placing_since: BTreeMap::new(),
+            held: false,
             after_rollback: false,
         }
+    }
+
+    /// The same, for a service that was left alone: it is there as soon as its tasks are up.
+    #[must_use]
+    pub(crate) fn left_alone(mut self) -> Self {
+        self.held = true;
+        self
     }
 
     /// The same, for a spec that is being put back: that Swarm put it back by itself is no trouble.
@@ -251,7 +261,7 @@ impl Watch {
         } else {
             let since = *self.stable_since.get_or_insert(elapsed);
             // When Swarm says that its update is complete it has held the monitor period itself.
-            let held = service.update_state() == Some(UpdateState::Completed);
+            let held = self.held || service.update_state() == Some(UpdateState::Completed);
             if held || elapsed.saturating_sub(since) >= self.monitor() {
                 return Progress::Converged { running: count.running, wanted: count.wanted };
             }

@@ -79,7 +79,7 @@ impl<A: Api> Rollout<'_, A> {
             Ok(()) => {
                 let message = format!("stack {} runs release {}", self.target.stack, self.plan.number);
                 self.finish(State::Succeeded, &message, rows, begun.elapsed()).await?;
-                self.clean_up().await?;
+                self.clean_up(State::Succeeded).await?;
                 Ok(message)
             }
             Err(stop) => Err(self.fail(stop, rows, begun.elapsed()).await),
@@ -196,7 +196,11 @@ impl<A: Api> Rollout<'_, A> {
     ) -> Result<(), Stop> {
         let end = if unchanged { ServiceState::Unchanged } else { ServiceState::Converged };
         let watched = Watched { key: &wanted.key, id: &service.id, state: ServiceState::Converging, end };
-        let watch = Watch::new(service.spec.clone(), known, wanted.timeout);
+        let mut watch = Watch::new(service.spec.clone(), known, wanted.timeout);
+        // An interrupted deploy may have written it a moment ago; then it is watched like one of ours.
+        if unchanged && !self.plan.resumes {
+            watch = watch.left_alone();
+        }
         match watch::converge(self.api, &watched, watch, self.sink).await {
             Ok(()) => Ok(()),
             Err(WatchError::Engine(error)) => Err(error.into()),
@@ -235,7 +239,9 @@ impl<A: Api> Rollout<'_, A> {
             Stop::Service { reason, .. } => reason.clone(),
             Stop::Other(error) => error.to_string(),
         };
-        (self.sink)(Event::RollingBack { reason: reason.clone() });
+        if self.touched(&stop) {
+            (self.sink)(Event::RollingBack { reason: reason.clone() });
+        }
         let rollback = Rollback {
             api: self.api,
             stack: &self.target.stack,
@@ -248,6 +254,8 @@ impl<A: Api> Rollout<'_, A> {
         };
         let mut restored = rollback.run().await;
         let state = if restored == Restored::Whole { State::RolledBack } else { State::Incomplete };
+        // What is left over is only untidy, and the next release tries again.
+        let _ = self.clean_up(state).await;
         if let Err(error) = self.finish(state, &reason, rows, elapsed).await
             && let Restored::Incomplete(list) = &mut restored
         {
@@ -266,6 +274,14 @@ impl<A: Api> Rollout<'_, A> {
 }
 
 impl<A> Rollout<'_, A> {
+    /// Whether anything may have to be put back: before a gate that mostly is nothing.
+    fn touched(&self, stop: &Stop) -> bool {
+        let before_gate =
+            self.plan.waves.iter().take_while(|wave| !wave.gate).flat_map(|wave| &wave.services);
+        let backing = before_gate.into_iter().any(|planned| planned.action != Action::Unchanged);
+        backing || self.plan.resumes || !self.plan.creates.is_empty() || !matches!(stop, Stop::Gate { .. })
+    }
+
     fn tell_end(&self, stop: &Stop, restored: &Restored) {
         let stack = &self.target.stack;
         let before = match self.live.releases.iter().rev().find(|release| release.succeeded()) {

@@ -93,19 +93,31 @@ impl<A: Api> Rollout<'_, A> {
         self.write_parts(release::outcome_parts(&self.target.stack, &outcome, &self.key)?).await
     }
 
-    /// Removes earlier runs of the gates, a gate's service of the stock client, and the oldest records.
-    pub(super) async fn clean_up(&self) -> Result<(), Error> {
-        let number = self.plan.number.to_string();
+    /// Removes runs of the gates other than the last one and the last one that was crossed, a gate's service of the
+    /// stock client once its successor has succeeded, and the oldest records.
+    pub(super) async fn clean_up(&self, state: State) -> Result<(), Error> {
+        let in_force = self.live.releases.iter().rev().find(|release| release.succeeded());
+        let in_force = in_force.filter(|_| state != State::Succeeded).map(|release| release.intent.number);
+        let kept: Vec<String> = [Some(self.plan.number), in_force]
+            .into_iter()
+            .flatten()
+            .map(|number| number.to_string())
+            .collect();
         for service in self.api.services(&Filter::stack(&self.target.stack)).await? {
-            let old_run = is_gate_run(&service.spec) && service.label(RELEASE_LABEL) != Some(number.as_str());
-            let stock = self.target.services.get(service.name()).is_some_and(|wanted| wanted.gate);
+            let release = service.label(RELEASE_LABEL).unwrap_or_default();
+            let old_run = is_gate_run(&service.spec) && !kept.iter().any(|number| number == release);
+            let stock = state == State::Succeeded
+                && self.target.services.get(service.name()).is_some_and(|wanted| wanted.gate);
             if old_run || stock {
                 self.api.remove_service(&service.id).await?;
             }
         }
         let keep = self.target.settings.keep_releases.saturating_sub(1);
         let old = self.live.releases.len().saturating_sub(keep);
-        for id in self.live.releases.iter().take(old).flat_map(|release| &release.configs) {
+        let old = self.live.releases.iter().take(old);
+        for id in
+            old.filter(|release| Some(release.intent.number) != in_force).flat_map(|release| &release.configs)
+        {
             self.api.remove_file_object(FileKind::Config, id).await?;
         }
         Ok(())

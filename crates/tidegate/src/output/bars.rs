@@ -42,6 +42,8 @@ impl Bars {
                 self.begin(summary);
             }
             Event::Service(service) => self.service(service),
+            Event::Gate { kind: "log", .. } => {}
+            Event::Gate { gate, kind: "step", message, .. } => self.note(gate, message),
             Event::Gate { kind, message, .. } => self.print(&match *kind {
                 "revision" => format!("  {} {message}", paint("+", AnsiColor::Green, self.style)),
                 "event" => format!("    {message}"),
@@ -109,6 +111,14 @@ impl Bars {
                 bar.reset_elapsed();
             }
             bar.enable_steady_tick(TICK);
+        }
+    }
+
+    /// What a gate does at this moment, in its own line.
+    fn note(&self, gate: &str, message: &str) {
+        let services = self.lock();
+        if let Some(bar) = services.bars.get(gate) {
+            bar.set_message(format!("{gate:width$}  {message}", width = services.width));
         }
     }
 

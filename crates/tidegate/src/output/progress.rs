@@ -85,7 +85,7 @@ impl Progress {
 /// An event in one line of words; `None` for one that has more.
 pub fn words(event: &Event) -> Option<String> {
     Some(match event {
-        Event::Plan(_) => return None,
+        Event::Plan(_) | Event::Gate { kind: "step" | "log", .. } => return None,
         Event::Warning { message } => format!("warning: {message}"),
         Event::LeaseWaiting { holder, at_most } => {
             format!("waiting for {holder}, who is deploying this stack (at most {at_most} s)")
