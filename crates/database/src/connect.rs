@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use tokio_postgres::config::{SslMode, TargetSessionAttrs};
+use tokio_postgres::config::{ChannelBinding, SslMode, TargetSessionAttrs};
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -95,6 +95,9 @@ fn config(settings: &Settings, application_name: &str, options: Option<&str>) ->
             TlsMode::Prefer => SslMode::Prefer,
             TlsMode::Require | TlsMode::VerifyCa | TlsMode::VerifyFull => SslMode::Require,
         });
+    if settings.tls.require_binding {
+        config.channel_binding(ChannelBinding::Require);
+    }
     if settings.hosts.len() > 1 {
         // After a failover the first host may be a standby: what we want is the one that can be migrated.
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);

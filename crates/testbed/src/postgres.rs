@@ -204,6 +204,16 @@ impl Prepared {
         self.port
     }
 
+    /// Puts a file where the server, and nobody else, can read it, and gives its path.
+    pub fn install(&self, name: &str, contents: &[u8]) -> String {
+        let path = self.folder.join(name);
+        fs::write(&path, contents)
+            .and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(0o600)))
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        own(&path);
+        path.display().to_string()
+    }
+
     /// Starts the server and waits until it answers.
     pub fn run(self, settings: &[(&str, &str)]) -> Postgres {
         let Self { folder, port, bin } = self;

@@ -19,6 +19,7 @@ pub(super) fn variables(variables: &Variables) -> Result<Partial, SettingsError>
         root_certificates: value("PGSSLROOTCERT")?.map(PathBuf::from),
         certificate: value("PGSSLCERT")?.map(PathBuf::from),
         key: value("PGSSLKEY")?.map(PathBuf::from),
+        channel_binding: value("PGCHANNELBINDING")?,
         service: value("PGSERVICE")?,
         ..Partial::default()
     };
@@ -104,6 +105,7 @@ fn apply(partial: &mut Partial, key: &str, value: &str) -> Result<(), SettingsEr
         "sslrootcert" => partial.root_certificates = Some(PathBuf::from(value)),
         "sslcert" => partial.certificate = Some(PathBuf::from(value)),
         "sslkey" => partial.key = Some(PathBuf::from(value)),
+        "channel_binding" => partial.channel_binding = Some(value.to_owned()),
         _ => {}
     }
     Ok(())

@@ -58,6 +58,8 @@ pub struct TlsSettings {
     pub certificate: Option<PathBuf>,
     /// `sslkey`: the client's key, PEM.
     pub key: Option<PathBuf>,
+    /// `channel_binding=require`: a password is only sent where it is bound to the encrypted channel.
+    pub require_binding: bool,
 }
 
 /// `sslmode` of libpq (PostgreSQL documentation, "SSL Mode Descriptions"); `allow` is treated as `prefer`.
@@ -207,6 +209,7 @@ struct Partial {
     root_certificates: Option<PathBuf>,
     certificate: Option<PathBuf>,
     key: Option<PathBuf>,
+    channel_binding: Option<String>,
     service: Option<String>,
 }
 
@@ -224,6 +227,7 @@ impl Partial {
             root_certificates: self.root_certificates.or(other.root_certificates),
             certificate: self.certificate.or(other.certificate),
             key: self.key.or(other.key),
+            channel_binding: self.channel_binding.or(other.channel_binding),
             service: self.service.or(other.service),
         }
     }
@@ -277,6 +281,7 @@ fn complete(partial: Partial, source: String, variables: &Variables) -> Result<S
         root_certificates: partial.root_certificates,
         certificate: partial.certificate,
         key: partial.key,
+        require_binding: partial.channel_binding.as_deref() == Some("require"),
     };
     Ok(Settings { hosts, user, password, database, options: partial.options, tls, source })
 }

@@ -93,6 +93,7 @@ fn option(partial: &mut Partial, key: &str, value: &str, source: &str) -> Result
         "sslrootcert" => partial.root_certificates = Some(PathBuf::from(value)),
         "sslcert" => partial.certificate = Some(PathBuf::from(value)),
         "sslkey" => partial.key = Some(PathBuf::from(value)),
+        "channel_binding" => partial.channel_binding = Some(value.to_owned()),
         "service" => partial.service = Some(value.to_owned()),
         _ => {}
     }
