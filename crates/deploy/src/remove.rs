@@ -99,11 +99,11 @@ impl<A: Api> Removal<'_, A> {
         }
     }
 
-    /// Containers of this node: on others the tasks' end has to do.
+    /// Containers of this node, stopped ones too: on others the tasks' end has to do.
     async fn wait_for_containers(&self) -> Result<(), Error> {
         let labels = [(NAMESPACE_LABEL.to_owned(), self.stack.to_owned())];
         loop {
-            let left = self.api.containers(&labels, false).await?.len();
+            let left = self.api.containers(&labels, true).await?.len();
             if left == 0 {
                 return Ok(());
             }

@@ -1,0 +1,96 @@
+//! `kill -9` of a deploy at ten different moments; the same command again ends at the new release.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use testbed::command::{self, Running};
+use testbed::engine::Engine;
+use testbed::stack::{DEPLOY_LIMIT, Stack};
+
+const MOMENTS: u32 = 10;
+
+const STACK: &str = "
+version: '3.8'
+x-service: &service
+  image: sleeper:kill
+  command: [sleep, '100000']
+  environment: { VERSION: \"${RELEASE}\" }
+  stop_signal: SIGKILL
+services:
+  db: { <<: *service, image: 'sleeper:kill-db', environment: { VERSION: fixed } }
+  gate:
+    <<: *service
+    command: [sleep, '1']
+    deploy: { labels: { tidegate.gate: 'true' }, restart_policy: { condition: none } }
+  api:
+    <<: *service
+    deploy: { replicas: 2, update_config: { order: start-first, monitor: 500ms } }
+  worker:
+    <<: *service
+    deploy: { update_config: { monitor: 500ms } }
+networks: { default: { ipam: { config: [{ subnet: '${FRONT_SUBNET}' }] } } }
+";
+
+fn deploy(stack: &Stack, release: &str, file: &PathBuf) -> Command {
+    let binary = Path::new(env!("CARGO_BIN_EXE_tidegate"));
+    stack.tidegate_deploy(binary, release, std::slice::from_ref(file), &["--resolve-image", "never"])
+}
+
+/// The version in the spec of a service, and in each of its containers that runs.
+fn versions(stack: &Stack, service: &str) -> Vec<String> {
+    let name = format!("{}_{service}", stack.name);
+    let spec = "{{range .Spec.TaskTemplate.ContainerSpec.Env}}{{println .}}{{end}}";
+    let spec = stack.engine.docker(["service", "inspect", "--format", spec, &name]).expect_success();
+    let filter = format!("label=com.docker.swarm.service.name={name}");
+    let running = stack.engine.docker(["ps", "-q", "--filter", &filter]).expect_success().stdout;
+    let containers = running.lines().map(|id| {
+        let format = "{{range .Config.Env}}{{println .}}{{end}}";
+        stack.engine.docker(["inspect", "--format", format, id]).stdout
+    });
+    let version =
+        |text: String| text.lines().find_map(|line| line.strip_prefix("VERSION=").map(str::to_owned));
+    [spec.stdout].into_iter().chain(containers).filter_map(version).collect()
+}
+
+/// How many tasks the gate's run of a release has had.
+fn gate_runs(stack: &Stack, number: u32) -> usize {
+    stack.tasks(&format!("gate-r{number}")).len()
+}
+
+#[test]
+fn a_killed_deploy_ends_at_the_new_release_when_run_again() {
+    let engine = Engine::start();
+    engine.build_sleeper(&["sleeper:kill", "sleeper:kill-db"]);
+    let stack = Stack::new(&engine, "kill");
+    let file = stack.file("stack.yml", STACK);
+    command::run(&mut deploy(&stack, "0", &file), DEPLOY_LIMIT).expect_success();
+    let begun = Instant::now();
+    command::run(&mut deploy(&stack, "1", &file), DEPLOY_LIMIT).expect_success();
+    let whole = begun.elapsed();
+
+    for moment in 1..=MOMENTS {
+        let release = (moment + 1).to_string();
+        let after = whole * moment / (MOMENTS + 1);
+        let mut running = Running::start(&mut deploy(&stack, &release, &file));
+        std::thread::sleep(after);
+        assert!(!running.has_ended(), "moment {moment}: it was over before {after:?} of {whole:?}");
+        running.kill();
+        running.finish(Duration::from_secs(10));
+
+        let again = command::run(&mut deploy(&stack, &release, &file), DEPLOY_LIMIT).expect_success();
+        for (service, tasks) in [("api", 2), ("worker", 1)] {
+            let expected = vec![release.clone(); tasks + 1];
+            assert_eq!(
+                versions(&stack, service),
+                expected,
+                "{service}, killed after {after:?}: {}",
+                again.text()
+            );
+        }
+        assert_eq!(versions(&stack, "db"), ["fixed", "fixed"]);
+        assert_eq!(gate_runs(&stack, moment + 2), 1, "killed after {after:?}: {}", again.text());
+        let status = stack.tidegate(Path::new(env!("CARGO_BIN_EXE_tidegate")), &["status"]).expect_success();
+        assert!(status.stdout.contains(&format!("release {}, since", moment + 2)), "{}", status.stdout);
+    }
+}
