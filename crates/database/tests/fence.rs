@@ -20,6 +20,7 @@ fn runner() {
     let options = Options {
         lock_wait: Duration::from_mins(1),
         fence_wait: Duration::from_secs(20),
+        alembic: std::env::var("RUNNER_ALEMBIC").unwrap_or_else(|_| "alembic".to_owned()),
         ..Options::new(folder, Variables::of_process())
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -164,6 +165,32 @@ fn python_does_not_outlive_a_killed_runner() {
 }
 
 #[test]
+fn an_orphan_that_connects_late_is_ended_by_the_run_that_holds_the_lock() {
+    // This Python takes no notice of PYTHONPATH, so only the fence can stop it; and it connects after the kill.
+    let late = support::ENV_PY.replace(
+        "engine =",
+        "import time\nif os.environ.get('LATE'):\n    open('began', 'w')\n    time.sleep(2)\nengine =",
+    );
+    let mut project = Project::new().env_py(&late).revision(
+        "l1",
+        "None",
+        "op.execute('SELECT pg_sleep(4)')\nop.create_table('late', sa.Column('id', sa.Integer))",
+    );
+    let script = format!("exec {}/python -I -m alembic \"$@\"", support::python_bin().display());
+    std::fs::write(project.path().join("isolated"), script).unwrap();
+    let mut command = project.runner("runner");
+    command.env("LATE", "yes").env("RUNNER_ALEMBIC", "sh isolated");
+    let mut first = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_for("the orphan's start", || project.path().join("began").exists());
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let run = project.migrate().ok();
+    let fenced = run.messages("fenced");
+    assert!(fenced.iter().any(|told| told.contains("left behind by a run")), "{fenced:?}");
+    assert_eq!(run.report().applied, ["l1"]);
+}
+
+#[test]
 fn when_the_locks_connection_is_cut_the_run_is_stopped_and_its_sessions_are_ended() {
     let mut project = Project::new().revision("c1", "None", "op.execute('SELECT pg_sleep(20)')");
     let database = project.database.clone();
@@ -251,4 +278,39 @@ fn a_pooler_in_session_mode_is_as_good_as_the_server() {
     let bouncer = PgBouncer::start(server(), "session");
     through(&mut project, &bouncer).ok();
     assert_eq!(project.rows(), "r3");
+}
+
+#[test]
+fn killed_at_ten_moments_and_run_again_it_ends_in_the_same_place() {
+    let slow = |name: &str| format!("op.execute('SELECT pg_sleep(0.1)')\n{}", table(name));
+    let env_py = support::ENV_PY
+        .replace("connection=connection)", "connection=connection, transaction_per_migration=True)");
+    let wanted = "n1,n2,n3,n4";
+    for moment in 0..10_u64 {
+        let mut project = Project::new()
+            .env_py(&env_py)
+            .revision("n1", "None", &slow("n1"))
+            .revision("n2", "'n1'", &slow("n2"))
+            .revision(
+                "n3",
+                "'n2'",
+                &format!(
+                    "with op.get_context().autocommit_block():\n    op.execute('SELECT pg_sleep(0.1)')\n{}",
+                    table("n3")
+                ),
+            )
+            .revision("n4", "'n3'", &slow("n4"));
+        let mut command = project.runner("runner");
+        let mut first = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(100 + 130 * moment));
+        first.kill().unwrap();
+        first.wait().unwrap();
+        let run = project.migrate().ok();
+        assert_eq!(run.report().rows, ["n4"], "killed at moment {moment}");
+        let tables =
+            "SELECT string_agg(tablename, ',' ORDER BY tablename) FROM pg_tables WHERE tablename LIKE 'n_'";
+        assert_eq!(project.sql(tables), wanted, "killed at moment {moment}");
+        assert_eq!(project.migrate().ok().outcome(), "Current");
+        assert_eq!(activity(&project, "application_name LIKE 'tidegate:%'"), "0");
+    }
 }

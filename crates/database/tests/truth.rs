@@ -256,3 +256,52 @@ fn a_command_that_does_not_exist_says_where_to_name_it() {
     assert_eq!(run.error().kind(), "start");
     assert!(run.error().hint().unwrap().contains("TIDEGATE_ALEMBIC"));
 }
+
+#[test]
+fn the_rows_of_branches_beside_their_merge_are_repaired() {
+    let mut project = Project::new()
+        .revision("m0", "None", &table("m0"))
+        .revision("m1", "'m0'", &table("m1"))
+        .revision("m2", "'m0'", &table("m2"))
+        .revision("m3", "('m1', 'm2')", "pass");
+    assert!(project.alembic(&["upgrade", "head"]).status.success());
+    project.sql("INSERT INTO alembic_version VALUES ('m1'), ('m2')");
+    project.add_revision("m4", "'m3'", &table("m4"));
+    let stock = text(&project.alembic(&["upgrade", "head"]));
+    assert!(stock.contains("overlaps with other requested revisions"), "{stock}");
+    let run = project.migrate().ok();
+    assert_eq!(run.messages("repaired").len(), 2);
+    assert_eq!((run.report().applied.as_slice(), project.rows().as_str()), (&["m4".to_owned()][..], "m4"));
+}
+
+#[test]
+fn a_dependency_that_was_added_after_it_was_applied_is_repaired() {
+    let mut project =
+        Project::new().revision("d1", "None", &table("d1")).revision("d2", "None", &table("d2"));
+    project.migrate().ok();
+    assert_eq!(project.rows(), "d1,d2");
+    project.add_revision("d2", "None\ndepends_on = 'd1'", &table("d2"));
+    project.add_revision("d3", "'d2'", &table("d3"));
+    let stock = text(&project.alembic(&["upgrade", "heads"]));
+    assert!(stock.contains("overlaps with other requested revisions"), "{stock}");
+    let run = project.migrate().ok();
+    assert_eq!(
+        run.messages("repaired"),
+        ["removed the row d1 from the version table: d2 already implies it (d2 ← d1); rows now: d2"]
+    );
+    assert_eq!(run.report().applied, ["d3"]);
+}
+
+#[test]
+fn a_row_behind_the_schema_is_a_failure_with_a_diagnosis() {
+    let mut project = Project::line();
+    project.migrate().ok();
+    project.sql("UPDATE alembic_version SET version_num = 'r2'");
+    let (message, hint) = failed(&mut project);
+    assert!(
+        message.contains("at revision r3: relation \"three\" already exists (SQLSTATE 42P07)"),
+        "{message}"
+    );
+    assert!(hint.contains("alembic stamp REVISION"), "{hint}");
+    assert_eq!(project.rows(), "r2");
+}

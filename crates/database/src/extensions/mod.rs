@@ -279,10 +279,10 @@ async fn library_gone(control: &Connection, extension: &str) -> Result<Option<St
 
 /// Creates a missing extension.
 async fn create(control: &Connection, wanted: &Wanted, session: &Session) -> Result<Checked, MigrateError> {
+    const DOING: &str = "creating an extension";
     let schema = wanted.schema.as_deref();
     let place = schema.map_or_else(String::new, |schema| format!(" SCHEMA {}", identifier(schema)));
     let sql = format!("CREATE EXTENSION IF NOT EXISTS {}{place}", identifier(&wanted.name));
-    const DOING: &str = "creating an extension";
     let done = query::bounded(DOING, CREATING_LIMIT, control.client.batch_execute(&sql)).await?;
     let Err(error) = done else {
         let detail = match wanted.needed.as_str() {
