@@ -169,7 +169,7 @@ fn refuse_overlap(graph: &Graph, nodes: &[usize], which: Which) -> Result<(), Ta
                 }
                 Which::Rows => format!(
                     "'{id}' already contains {others}; `tidegate revisions diagnose` proves which rows say nothing, \
-                     and `tidegate migrate --repair` deletes them"
+                     and `tidegate migrate` deletes those"
                 ),
             };
             return Err(TargetError::new(

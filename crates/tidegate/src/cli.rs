@@ -75,4 +75,6 @@ pub enum Command {
     Rm(commands::rm::RmArgs),
     /// Cross the gate: bring the database to what the revision files want. Runs inside the gate's service.
     Migrate(commands::migrate::MigrateArgs),
+    /// Ask about the revision files: heads, plans, what rows mean. Needs no Python and no database.
+    Revisions(commands::revisions::RevisionsArgs),
 }

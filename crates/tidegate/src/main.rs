@@ -43,5 +43,6 @@ async fn run(command: Command, global: &cli::Global) -> Result<Code, Failure> {
         Command::Status(args) => commands::status::run(args, global).await,
         Command::Rm(args) => commands::rm::run(args, global).await,
         Command::Migrate(args) => commands::migrate::run(args, global).await,
+        Command::Revisions(args) => commands::revisions::run(args, global),
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use diagnostics::{Diagnostic, Place};
 
@@ -68,7 +68,7 @@ impl Finder<'_> {
     /// A folder as configured: absolute, relative to the working directory, or inside a package.
     pub(super) fn folder(&self, text: &str, place: &Place) -> Result<PathBuf, Diagnostic> {
         if Path::new(text).is_absolute() || !text.contains(':') {
-            return Ok(self.directory.join(text));
+            return Ok(tidy(&self.directory.join(text)));
         }
         let mut parts = text.split(':');
         let package = parts.next().unwrap_or_default();
@@ -76,7 +76,7 @@ impl Finder<'_> {
         let roots = self.roots();
         let relative: PathBuf = package.split('.').collect();
         let found = roots.iter().map(|root| root.join(&relative)).find(|folder| folder.is_dir());
-        found.map(|folder| folder.join(&inside)).ok_or_else(|| {
+        found.map(|folder| tidy(&folder.join(&inside))).ok_or_else(|| {
             let searched: Vec<String> = roots.iter().map(|root| root.display().to_string()).collect();
             Diagnostic::error(
                 "alembic-config/package",
@@ -104,6 +104,12 @@ impl Finder<'_> {
         roots.extend(site_packages(&self.directory.join(environment)));
         roots
     }
+}
+
+/// The path without `.` components, as a person would write it.
+fn tidy(path: &Path) -> PathBuf {
+    let tidy: PathBuf = path.components().filter(|part| *part != Component::CurDir).collect();
+    if tidy.as_os_str().is_empty() { PathBuf::from(".") } else { tidy }
 }
 
 /// The folders of installed packages of a virtual environment.

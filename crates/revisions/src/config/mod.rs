@@ -15,6 +15,12 @@ use diagnostics::{Diagnostic, Place};
 
 use crate::Secret;
 
+/// Alembic's default name of a new file.
+pub(crate) const FILE_TEMPLATE: &str = "%(rev)s_%(slug)s";
+
+/// Alembic's default length of the message in it, in characters.
+pub(crate) const SLUG_LENGTH: usize = 40;
+
 /// Where to look for the configuration. Nothing is taken from the process itself: the caller says.
 #[derive(Clone, Debug, Default)]
 pub struct ConfigOptions {

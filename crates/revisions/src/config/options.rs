@@ -10,15 +10,9 @@ use super::env_py::version_table;
 use super::files::Files;
 use super::ini::Ini;
 use super::locations::{Finder, Separator};
-use super::{Config, ConfigOptions};
+use super::{Config, ConfigOptions, FILE_TEMPLATE, SLUG_LENGTH};
 use crate::Secret;
 use crate::similar::{did_you_mean, similar};
-
-/// Alembic's default name of a new file.
-const FILE_TEMPLATE: &str = "%(rev)s_%(slug)s";
-
-/// Alembic's default length of the message in it, in characters.
-const SLUG_LENGTH: usize = 40;
 
 /// Reads the configuration from its files.
 pub(super) fn read(options: &ConfigOptions, files: &Files) -> Result<Config, Diagnostic> {

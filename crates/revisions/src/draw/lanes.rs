@@ -13,6 +13,8 @@ pub(super) struct Row {
     pub(super) joins: Vec<usize>,
     /// Lanes that open right of it, for its second parent and further ones.
     pub(super) opens: usize,
+    /// Whether its lane begins here: no revision above it comes after it.
+    pub(super) begins: bool,
     /// Whether its own lane ends here.
     pub(super) ends: bool,
 }
@@ -23,7 +25,8 @@ pub(super) fn rows(history: &History) -> Vec<Row> {
     let mut lanes: Vec<usize> = Vec::new();
     let mut rows = Vec::new();
     for node in history.upgrade_order_of_all().into_iter().rev() {
-        if !lanes.contains(&node) {
+        let begins = !lanes.contains(&node);
+        if begins {
             lanes.push(node);
         }
         let waiting: Vec<usize> = (0..lanes.len()).filter(|&lane| lanes[lane] == node).collect();
@@ -46,7 +49,7 @@ pub(super) fn rows(history: &History) -> Vec<Row> {
             }
         }
         let opens = parents.len().saturating_sub(1);
-        rows.push(Row { node, lane, lanes_before, joins, opens, ends: parents.is_empty() });
+        rows.push(Row { node, lane, lanes_before, joins, opens, begins, ends: parents.is_empty() });
     }
     rows
 }

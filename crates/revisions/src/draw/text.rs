@@ -11,7 +11,8 @@ pub fn text(history: &History) -> String {
         picture.push_str(text.trim_end());
         picture.push('\n');
     };
-    for row in rows(history) {
+    let rows = rows(history);
+    for (at, row) in rows.iter().enumerate() {
         let mut lanes = row.lanes_before;
         for &join in &row.joins {
             line(joining(lanes, row.lane, join));
@@ -23,7 +24,11 @@ pub fn text(history: &History) -> String {
             lanes += 1;
         }
         if row.ends && row.lane + 1 < lanes {
-            line(closing(lanes, &row));
+            line(closing(lanes, row));
+        }
+        // A gap, where the next line would look like this one's parent.
+        if row.ends && rows.get(at + 1).is_some_and(|next| next.begins && next.lane == row.lane) {
+            line("| ".repeat(row.lane));
         }
     }
     picture

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use jiff::Zoned;
 
+use crate::config::{FILE_TEMPLATE, SLUG_LENGTH};
 use crate::{Config, History, read_text};
 
 /// What to write.
@@ -83,6 +84,12 @@ impl<'a> MergeRequest<'a> {
     ) -> Self {
         let (file_template, truncate_slug_length) =
             (config.file_template.as_str(), config.truncate_slug_length);
+        Self { file_template, truncate_slug_length, ..Self::with_defaults(heads, message, id, created) }
+    }
+
+    /// A request with Alembic's own defaults.
+    pub fn with_defaults(heads: &'a [String], message: &'a str, id: &'a str, created: &'a Zoned) -> Self {
+        let (file_template, truncate_slug_length) = (FILE_TEMPLATE, SLUG_LENGTH);
         Self { heads, message, id, created, template: None, file_template, truncate_slug_length }
     }
 }

@@ -3,5 +3,6 @@
 pub mod deploy;
 pub mod migrate;
 pub mod plan;
+pub mod revisions;
 pub mod rm;
 pub mod status;
