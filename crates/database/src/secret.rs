@@ -8,7 +8,7 @@ const HIDDEN: &str = "********";
 /// password `app` must not turn every `application` into asterisks.
 const LONG_ENOUGH_TO_BE_UNIQUE: usize = 8;
 
-/// A password. `Debug` and `Display` hide it; [`Secret::reveal`] is called only where it goes to the server.
+/// A password. `Debug` and `Display` hide it; it is revealed only where it goes to the server.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 

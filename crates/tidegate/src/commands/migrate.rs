@@ -1,4 +1,6 @@
 //! `tidegate migrate`: the gate's own command, run inside the gate's service.
+// The arguments' comments are the help texts, where backticks would only be noise.
+#![allow(clippy::doc_markdown)]
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,8 +14,7 @@ use crate::cli::Global;
 use crate::exit::{Code, Failure};
 use crate::output::migrate::Lines;
 
-/// Arguments of `tidegate migrate`. Where the database is comes from TIDEGATE_DATABASE_URL, DATABASE_URL,
-/// SQLALCHEMY_DATABASE_URI, each also as NAME_FILE, from libpq's PG* variables, or from sqlalchemy.url.
+/// Arguments of `tidegate migrate`.
 #[derive(Debug, Args)]
 #[command(
     after_help = "The database: TIDEGATE_DATABASE_URL, DATABASE_URL or SQLALCHEMY_DATABASE_URI (or NAME_FILE \
