@@ -11,7 +11,7 @@ pub(crate) fn parse(name: &str, bytes: &[u8]) -> Result<Vec<Line>, Diagnostic> {
     let refused = |message: String| Diagnostic::error("stack-file/env-file", message);
     let Ok(text) = std::str::from_utf8(bytes) else {
         let valid = std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len);
-        let line = bytes[..valid].iter().filter(|&&b| b == b'\n').count() + 1;
+        let line = String::from_utf8_lossy(&bytes[..valid]).matches('\n').count() + 1;
         return Err(refused(format!("line {line} of {name} is not UTF-8")).help("save the file as UTF-8"));
     };
     let source = Source::new(name, text);
@@ -37,7 +37,9 @@ pub(crate) fn parse(name: &str, bytes: &[u8]) -> Result<Vec<Line>, Diagnostic> {
         }
         if key.contains([' ', '\t']) {
             let message = format!("the variable name `{key}` has a blank in it");
-            return Err(refused(message).at(place()).help("write `NAME=value` without blanks around the name"));
+            return Err(refused(message)
+                .at(place())
+                .help("write `NAME=value` without blanks around the name"));
         }
         lines.push((key.to_owned(), value.map(str::to_owned)));
     }

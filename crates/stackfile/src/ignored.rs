@@ -40,9 +40,12 @@ pub(crate) fn warn(root: &Node, report: &mut Report) {
         for (key, reason) in IGNORED {
             let Some(entry) = service.node.as_map().and_then(|map| map.get(*key)) else { continue };
             report.warn(
-                Diagnostic::warning("stack-file/ignored", format!("`{key}` of the service `{name}` is ignored"))
-                    .at(entry.key.clone())
-                    .help(*reason),
+                Diagnostic::warning(
+                    "stack-file/ignored",
+                    format!("`{key}` of the service `{name}` is ignored"),
+                )
+                .at(entry.key.clone())
+                .help(*reason),
             );
         }
         restart(name, &service.node, report);

@@ -20,7 +20,10 @@ impl Input {
     pub fn read(path: &Path) -> Result<Self, Diagnostic> {
         let name = path.display().to_string();
         let refused = |problem: &str| {
-            Diagnostic::error("stack-file/unreadable", format!("the stack file {name} cannot be read: {problem}"))
+            Diagnostic::error(
+                "stack-file/unreadable",
+                format!("the stack file {name} cannot be read: {problem}"),
+            )
         };
         let bytes = std::fs::read(path).map_err(|error| {
             let help = match error.kind() {

@@ -36,10 +36,12 @@ pub fn load(inputs: &[Input], options: &Options) -> Result<Loaded, Vec<Diagnosti
     report.check()?;
     let mut stacks = Vec::new();
     for mut file in files {
+        // What one step refuses would only be refused again, in other words, by the next one.
         interpolate(&mut file.root, &options.environment, &mut report);
-        schema::check(&file.root, file.version, &mut report);
+        if report.errors.is_empty() {
+            schema::check(&file.root, file.version, &mut report);
+        }
         ignored::warn(&file.root, &mut report);
-        // Decoding what the schema refused would say the same things twice.
         if report.errors.is_empty() {
             let context =
                 Context { environment: &options.environment, folder: &folder, version: file.version };
@@ -54,7 +56,7 @@ pub fn load(inputs: &[Input], options: &Options) -> Result<Loaded, Vec<Diagnosti
     }
     profiles::apply(&mut stack, &options.profiles);
     report.check()?;
-    Ok(Loaded { stack, warnings: report.warnings })
+    Ok(Loaded { stack, warnings: report.into_warnings() })
 }
 
 struct File {
@@ -74,17 +76,23 @@ fn parse(input: &Input, report: &mut Report) -> Option<File> {
     };
     if let Some(place) = document.second {
         report.warn(
-            Diagnostic::warning("stack-file/second-document", "a second document starts here, and is not read")
-                .at(place)
-                .help("put it into a file of its own and give both with -c"),
+            Diagnostic::warning(
+                "stack-file/second-document",
+                "a second document starts here, and is not read",
+            )
+            .at(place)
+            .help("put it into a file of its own and give both with -c"),
         );
     }
     let root = document.root;
     if root.as_map().is_none() {
         report.error(
-            Diagnostic::error("stack-file/type", format!("a stack file is a mapping, this is {}", root.kind()))
-                .at(root.place.clone())
-                .help("start with `services:`"),
+            Diagnostic::error(
+                "stack-file/type",
+                format!("a stack file is a mapping, this is {}", root.kind()),
+            )
+            .at(root.place.clone())
+            .help("start with `services:`"),
         );
         return None;
     }

@@ -2,7 +2,7 @@
 
 use diagnostics::Diagnostic;
 
-/// Errors and warnings, in the order found.
+/// Errors and warnings.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     pub(crate) errors: Vec<Diagnostic>,
@@ -18,8 +18,23 @@ impl Report {
         self.warnings.push(diagnostic);
     }
 
-    /// The errors so far, if there are any.
+    /// The errors so far, if there are any, in the order of the file.
     pub(crate) fn check(&mut self) -> Result<(), Vec<Diagnostic>> {
-        if self.errors.is_empty() { Ok(()) } else { Err(std::mem::take(&mut self.errors)) }
+        if self.errors.is_empty() { Ok(()) } else { Err(in_order(std::mem::take(&mut self.errors))) }
     }
+
+    /// The warnings, in the order of the file.
+    pub(crate) fn into_warnings(self) -> Vec<Diagnostic> {
+        in_order(self.warnings)
+    }
+}
+
+fn in_order(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    diagnostics.sort_by(|a, b| {
+        let key = |diagnostic: &Diagnostic| {
+            diagnostic.place.as_ref().map(|place| (place.source().name().to_owned(), place.range().start))
+        };
+        key(a).cmp(&key(b))
+    });
+    diagnostics
 }

@@ -11,8 +11,14 @@ use stackfile::{Input, Options, Stack};
 
 /// Cases in which Tidegate deliberately does something else, with the reason.
 const DIFFERENT_REQUESTS: &[(&str, &str)] = &[
-    ("dockercli/003-full-example-override", "ports without a published one are kept, the official merge drops all but one"),
-    ("synthetic/004-merge-ports-udp-tcp", "53/tcp and 53/udp are both kept, and ports without a published one too"),
+    (
+        "dockercli/003-full-example-override",
+        "ports without a published one are kept, the official merge drops all but one",
+    ),
+    (
+        "synthetic/004-merge-ports-udp-tcp",
+        "53/tcp and 53/udp are both kept, and ports without a published one too",
+    ),
     ("synthetic/005-merge-everything", "a later false, empty or 0 overrides, the official merge ignores it"),
 ];
 
@@ -49,7 +55,11 @@ impl Case {
             for entry in entries.flatten() {
                 let folder = entry.path();
                 let Some(meta) = json(&folder.join("case.json")) else { continue };
-                cases.push(Self { id: format!("{group}/{}", entry.file_name().to_string_lossy()), folder, meta });
+                cases.push(Self {
+                    id: format!("{group}/{}", entry.file_name().to_string_lossy()),
+                    folder,
+                    meta,
+                });
             }
         }
         cases.sort_by(|a, b| a.id.cmp(&b.id));
@@ -113,7 +123,10 @@ fn by_name(requests: &Value) -> BTreeMap<String, Value> {
     let mut out = BTreeMap::new();
     for request in requests.as_array().into_iter().flatten() {
         let mut body = request["body"].clone();
-        for list in ["/EndpointSpec/Ports", "/TaskTemplate/ContainerSpec/Configs"] {
+        let container = "/TaskTemplate/ContainerSpec";
+        let lists =
+            ["/EndpointSpec/Ports".into(), format!("{container}/Configs"), format!("{container}/Secrets")];
+        for list in &lists {
             if let Some(list) = body.pointer_mut(list).and_then(Value::as_array_mut) {
                 list.sort_by_key(|item| {
                     let mut item = item.clone();
@@ -166,7 +179,9 @@ fn accepted_files_give_the_same_requests() {
         match (differences.is_empty(), reason(DIFFERENT_REQUESTS, &case.id)) {
             (true, None) => same += 1,
             (false, Some(_)) => listed += 1,
-            (true, Some(reason)) => failures.push(format!("{}: listed ({reason}), and yet the same", case.id)),
+            (true, Some(reason)) => {
+                failures.push(format!("{}: listed ({reason}), and yet the same", case.id));
+            }
             (false, None) => failures.push(format!("{}:\n    {}", case.id, differences.join("\n    "))),
         }
     }
@@ -187,7 +202,9 @@ fn the_resolved_file_is_printed_the_same() {
         match (got == wanted, reason(DIFFERENT_CONFIG, &case.id)) {
             (true, None) => same += 1,
             (false, Some(_)) => listed += 1,
-            (true, Some(reason)) => failures.push(format!("{}: listed ({reason}), and yet the same", case.id)),
+            (true, Some(reason)) => {
+                failures.push(format!("{}: listed ({reason}), and yet the same", case.id));
+            }
             (false, None) => failures.push(format!("{}:\n{}", case.id, line_difference(&wanted, &got))),
         }
     }

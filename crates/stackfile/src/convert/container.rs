@@ -34,7 +34,10 @@ impl Converter<'_> {
             .set_unless_empty("ReadOnly", flag(&service.read_only))
             .set_unless_empty("Mounts", self.mounts(service))
             .set_if_some("StopGracePeriod", service.stop_grace_period.as_deref().copied())
-            .set_if_some("Healthcheck", service.healthcheck.as_ref().and_then(|check| self.healthcheck(check)))
+            .set_if_some(
+                "Healthcheck",
+                service.healthcheck.as_ref().and_then(|check| self.healthcheck(check)),
+            )
             .set_unless_empty("Hosts", hosts(&service.extra_hosts))
             .set_if_some("DNSConfig", dns(service))
             .set_unless_empty("Secrets", self.secret_references(service))
@@ -85,7 +88,7 @@ fn environment(service: &Service) -> Value {
     list.into()
 }
 
-/// `host:address` as SwarmKit wants it: `address host`.
+/// `host:address` as Swarm wants it: `address host`.
 fn hosts(hosts: &Strings) -> Value {
     let entries = hosts.iter().filter_map(|entry| entry.split_once(':'));
     entries.map(|(host, address)| format!("{address} {host}")).collect()

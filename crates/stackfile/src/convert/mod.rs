@@ -54,7 +54,7 @@ pub fn convert(stack: &Stack, namespace: &str) -> Result<Desired, Vec<Diagnostic
         services,
         external_secrets,
         external_configs,
-        warnings: converter.report.warnings,
+        warnings: converter.report.into_warnings(),
         extension: extension.map(crate::model::Extension::to_json),
         extension_place: extension.map(|extension| extension.place.clone()),
     })

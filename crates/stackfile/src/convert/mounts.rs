@@ -100,10 +100,13 @@ impl<'a> Converter<'a> {
         let found = stack.volumes.get(&mount.source);
         if found.is_none() {
             let source = &mount.source;
-            let message = format!("the service `{}` uses the volume `{source}`, which is not defined", service.name);
+            let message =
+                format!("the service `{}` uses the volume `{source}`, which is not defined", service.name);
             let help = match similar(source, stack.volumes.keys().map(String::as_str)) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => format!("define it at top level: `volumes: {{{source}: {{}}}}`; a path starts with `./`"),
+                None => {
+                    format!("define it at top level: `volumes: {{{source}: {{}}}}`; a path starts with `./`")
+                }
             };
             self.report
                 .error(Diagnostic::error("stack-file/undefined", message).at(mount.place.clone()).help(help));

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use diagnostics::Diagnostic;
+use diagnostics::{Diagnostic, Place};
 use serde_json::Value;
 
 use super::Converter;
 use super::body::{Body, strings, texts};
-use crate::model::{AddressPool, Network, Service};
+use crate::model::{AddressPool, Located, Network, Service};
 use crate::schema::similar;
 use crate::{ExternalNetwork, NetworkBody};
 
@@ -49,7 +49,8 @@ impl Converter<'_> {
     }
 
     fn network_body(&self, name: &str, network: Option<&Network>) -> Value {
-        let driver = network.and_then(|network| network.driver.as_deref()).filter(|driver| !driver.is_empty());
+        let driver =
+            network.and_then(|network| network.driver.as_deref()).filter(|driver| !driver.is_empty());
         let flag = |flag: fn(&Network) -> bool| network.is_some_and(flag);
         let options = network.and_then(|network| network.driver_opts.as_ref()).map(texts);
         let none = crate::model::Texts::new();
@@ -73,21 +74,23 @@ impl Converter<'_> {
 
     /// What attaches a service to its networks, sorted by the networks' names.
     pub(super) fn attachments(&mut self, service: &Service) -> Value {
-        let default = BTreeMap::from([(DEFAULT.to_owned(), None)]);
+        let default = BTreeMap::from([(DEFAULT.to_owned(), Located::new(None, service.place.clone()))]);
         let networks = if service.networks.is_empty() { &default } else { &service.networks };
         let mut attachments: Vec<(String, Value)> = Vec::new();
         for (key, settings) in networks {
             if key != DEFAULT && !self.stack.networks.contains_key(key) {
-                self.undefined_network(service, key);
+                self.undefined_network(service, key, &settings.place);
                 continue;
             }
             let target = self.network_name(key);
-            let mut aliases = settings.as_ref().map_or_else(Vec::new, |settings| settings.aliases.clone());
+            let mut aliases =
+                settings.value.as_ref().map_or_else(Vec::new, |settings| settings.aliases.clone());
             if is_user_defined(&target) {
                 // Only networks of users know aliases.
-                aliases.push(crate::model::Located::new(service.name.clone(), service.place.clone()));
+                aliases.push(Located::new(service.name.clone(), service.place.clone()));
             }
-            let options = settings.as_ref().map(|settings| texts(&settings.driver_opts)).unwrap_or_default();
+            let options =
+                settings.value.as_ref().map(|settings| texts(&settings.driver_opts)).unwrap_or_default();
             let body = Body::new()
                 .set_unless_empty("Target", target.as_str())
                 .set_unless_empty("Aliases", strings(&aliases))
@@ -98,13 +101,11 @@ impl Converter<'_> {
         attachments.into_iter().map(|(_, body)| body).collect()
     }
 
-    fn undefined_network(&mut self, service: &Service, key: &str) {
+    fn undefined_network(&mut self, service: &Service, key: &str, place: &Place) {
         let help = match similar(key, self.stack.networks.keys().map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("define it at top level: `networks: {{{key}: {{}}}}`"),
         };
-        let settings = service.networks.get(key).and_then(Option::as_ref);
-        let place = settings.map_or(&service.place, |settings| &settings.place);
         self.report.error(
             Diagnostic::error(
                 "stack-file/undefined",
@@ -119,7 +120,10 @@ impl Converter<'_> {
 fn ipam(network: &Network) -> Value {
     let ipam = &network.ipam;
     let driver = ipam.driver.as_deref().map_or("", String::as_str);
-    if driver.is_empty() && ipam.config.is_empty() && ipam.options.as_ref().is_none_or(|options| options.is_empty()) {
+    if driver.is_empty()
+        && ipam.config.is_empty()
+        && ipam.options.as_ref().is_none_or(crate::model::Texts::is_empty)
+    {
         return Value::Null;
     }
     let pools: Vec<Value> = ipam.config.iter().map(pool).collect();

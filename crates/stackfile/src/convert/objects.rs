@@ -69,7 +69,8 @@ impl Converter<'_> {
             Content::File(path) => match std::fs::read(path) {
                 Ok(data) => data,
                 Err(error) => {
-                    let message = format!("the file of the {what} `{key}` cannot be read: {}: {error}", path.display());
+                    let message =
+                        format!("the file of the {what} `{key}` cannot be read: {}: {error}", path.display());
                     let help = "relative paths start from the folder of the first stack file";
                     self.report.error(refused(message).help(help));
                     return None;
@@ -77,7 +78,8 @@ impl Converter<'_> {
             },
         };
         if data.len() >= limit {
-            let message = format!("the {what} `{key}` has {} bytes, the engine takes less than {limit}", data.len());
+            let message =
+                format!("the {what} `{key}` has {} bytes, the engine takes less than {limit}", data.len());
             self.report.error(refused(message).help("split it, or mount a volume instead"));
             return None;
         }
@@ -119,8 +121,13 @@ pub(super) fn without_data(body: &Value) -> Value {
     if let Some(data) = body.get_mut("Data") {
         let bytes = data.as_str().and_then(|text| STANDARD.decode(text).ok()).unwrap_or_default();
         let hash = Sha256::digest(bytes);
-        let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        *data = format!("sha256:{hex}").into();
+        let mut hex = String::from("sha256:");
+        for byte in hash {
+            for digit in [byte >> 4, byte & 0xf] {
+                hex.extend(char::from_digit(digit.into(), 16));
+            }
+        }
+        *data = hex.into();
     }
     body
 }

@@ -42,20 +42,26 @@ impl Converter<'_> {
         references: &[FileReference],
         objects: &Keyed<FileObject>,
     ) -> Vec<(String, Value)> {
-        let (id_key, name_key) = if what == "secret" { ("SecretID", "SecretName") } else { ("ConfigID", "ConfigName") };
+        let (id_key, name_key) =
+            if what == "secret" { ("SecretID", "SecretName") } else { ("ConfigID", "ConfigName") };
         let mut targets: BTreeMap<String, Place> = BTreeMap::new();
         let mut out = Vec::new();
         for reference in references {
             let source = &reference.source;
-            let Some(name) = self.object_name(what, service, source, &source.place, objects) else { continue };
+            let Some(name) = self.object_name(what, service, source, &source.place, objects) else {
+                continue;
+            };
             let given = reference.target.as_ref().filter(|target| !target.is_empty());
             let target = given.map_or(source.value.clone(), |target| target.value.clone());
             if let Some(first) = targets.insert(target.clone(), source.place.clone()) {
                 self.report.error(
-                    Diagnostic::error("stack-file/conflict", format!("two {what}s are mounted at `{target}`"))
-                        .at(source.place.clone())
-                        .related(first, "the first one")
-                        .help("give one of them another `target`"),
+                    Diagnostic::error(
+                        "stack-file/conflict",
+                        format!("two {what}s are mounted at `{target}`"),
+                    )
+                    .at(source.place.clone())
+                    .related(first, "the first one")
+                    .help("give one of them another `target`"),
                 );
                 continue;
             }

@@ -18,9 +18,12 @@ pub fn requests(desired: &Desired) -> Value {
             "body": body,
         })
     };
-    let networks = desired.networks.iter().map(|network| request("network", &network.name, network.body.clone()));
-    let secrets = desired.secrets.iter().map(|secret| request("secret", &secret.name, without_data(&secret.body)));
+    let networks =
+        desired.networks.iter().map(|network| request("network", &network.name, network.body.clone()));
+    let secrets =
+        desired.secrets.iter().map(|secret| request("secret", &secret.name, without_data(&secret.body)));
     let configs = desired.configs.iter().map(|config| request("config", &config.name, config.body.clone()));
-    let services = desired.services.iter().map(|service| request("service", &service.name, service.body.clone()));
+    let services =
+        desired.services.iter().map(|service| request("service", &service.name, service.body.clone()));
     networks.chain(secrets).chain(configs).chain(services).collect()
 }

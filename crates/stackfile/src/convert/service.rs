@@ -3,7 +3,7 @@
 use diagnostics::Diagnostic;
 
 use super::body::Body;
-use super::task::{endpoint, update_config};
+use super::task::{endpoint, placement, update_config};
 use super::{Converter, IMAGE_LABEL};
 use crate::ServiceBody;
 use crate::model::Service;
@@ -17,7 +17,8 @@ impl Converter<'_> {
     pub(super) fn service(&mut self, service: &Service) -> Option<ServiceBody> {
         let name = self.scoped(&service.name, None);
         if name.len() > NAME_LIMIT {
-            let message = format!("the name `{name}` is longer than the {NAME_LIMIT} characters that the engine takes");
+            let message =
+                format!("the name `{name}` is longer than the {NAME_LIMIT} characters that the engine takes");
             self.report.error(
                 Diagnostic::error("stack-file/name", message)
                     .at(service.place.clone())
@@ -38,7 +39,7 @@ impl Converter<'_> {
             .set("ContainerSpec", self.container(service, &image))
             .set("Resources", self.resources(service))
             .set_if_some("RestartPolicy", self.restart_policy(service))
-            .set("Placement", self.placement(service))
+            .set("Placement", placement(service))
             .set_unless_empty("Networks", self.attachments(service))
             .set_if_some("LogDriver", logging)
             .set("ForceUpdate", 0);
@@ -75,7 +76,9 @@ impl Converter<'_> {
             Ok(image) => Some((written.value.clone(), image)),
             Err(message) => {
                 self.report.error(
-                    Diagnostic::error("stack-file/image", message).at(written.place.clone()).help(image::HELP),
+                    Diagnostic::error("stack-file/image", message)
+                        .at(written.place.clone())
+                        .help(image::HELP),
                 );
                 None
             }

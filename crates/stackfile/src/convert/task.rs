@@ -61,36 +61,16 @@ impl Converter<'_> {
             }
             _ => {
                 self.report.error(
-                    Diagnostic::error("stack-file/value", format!("`{}` is no restart policy", restart.value))
-                        .at(restart.place.clone())
-                        .help("write \"no\", always, unless-stopped, on-failure or on-failure:3"),
+                    Diagnostic::error(
+                        "stack-file/value",
+                        format!("`{}` is no restart policy", restart.value),
+                    )
+                    .at(restart.place.clone())
+                    .help("write \"no\", always, unless-stopped, on-failure or on-failure:3"),
                 );
                 None
             }
         }
-    }
-
-    pub(super) fn placement(&mut self, service: &Service) -> Value {
-        let placement = &service.deploy.placement;
-        let preferences = placement.preferences.iter().map(|spread| {
-            let over = Body::new().set("SpreadDescriptor", spread.as_str());
-            Value::from(Body::new().set("Spread", over))
-        });
-        let platforms = service.platform.as_ref().filter(|platform| !platform.is_empty()).map(|platform| {
-            let (os, architecture) = platform.split_once('/').unwrap_or((platform, ""));
-            let architecture = architecture.split('/').next().unwrap_or_default();
-            let body = Body::new().set_unless_empty("Architecture", architecture).set_unless_empty("OS", os);
-            Value::from(vec![Value::from(body)])
-        });
-        Body::new()
-            .set_unless_empty("Constraints", strings(&placement.constraints))
-            .set_unless_empty("Preferences", preferences.collect::<Value>())
-            .set_unless_empty(
-                "MaxReplicas",
-                placement.max_replicas_per_node.as_deref().copied().unwrap_or_default(),
-            )
-            .set_if_some("Platforms", platforms)
-            .into()
     }
 
     pub(super) fn mode(&mut self, service: &Service) -> Value {
@@ -125,6 +105,30 @@ impl Converter<'_> {
         }
         Body::new().set(key, body).into()
     }
+}
+
+/// `Placement`, which is always sent.
+pub(super) fn placement(service: &Service) -> Value {
+    let placement = &service.deploy.placement;
+    let preferences = placement.preferences.iter().map(|spread| {
+        let over = Body::new().set("SpreadDescriptor", spread.as_str());
+        Value::from(Body::new().set("Spread", over))
+    });
+    let platforms = service.platform.as_ref().filter(|platform| !platform.is_empty()).map(|platform| {
+        let (os, architecture) = platform.split_once('/').unwrap_or((platform, ""));
+        let architecture = architecture.split('/').next().unwrap_or_default();
+        let body = Body::new().set_unless_empty("Architecture", architecture).set_unless_empty("OS", os);
+        Value::from(vec![Value::from(body)])
+    });
+    Body::new()
+        .set_unless_empty("Constraints", strings(&placement.constraints))
+        .set_unless_empty("Preferences", preferences.collect::<Value>())
+        .set_unless_empty(
+            "MaxReplicas",
+            placement.max_replicas_per_node.as_deref().copied().unwrap_or_default(),
+        )
+        .set_if_some("Platforms", platforms)
+        .into()
 }
 
 fn restart_policy(policy: &RestartPolicy) -> Value {

@@ -38,7 +38,9 @@ impl Decoder<'_> {
         let path = paths::absolute(self.context.folder, &file.path);
         let parsed = match std::fs::read(&path) {
             Ok(bytes) => env_file::parse(&path.to_string_lossy(), &bytes),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !file.required => return Vec::new(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !file.required => {
+                return Vec::new();
+            }
             Err(error) => Err(Diagnostic::error(
                 "stack-file/env-file",
                 format!("the env_file {} cannot be read: {error}", path.display()),
@@ -53,9 +55,11 @@ impl Decoder<'_> {
                 .filter(|(key, value)| value.is_some() || self.context.environment.contains_key(key))
                 .collect(),
             Err(mut diagnostic) => {
-                if diagnostic.place.as_ref().is_none_or(|place| place != &file.path.place) {
-                    diagnostic = diagnostic.related(file.path.place.clone(), "read because of this");
-                }
+                diagnostic = match &diagnostic.place {
+                    None => diagnostic.at(file.path.place.clone()),
+                    Some(place) if *place == file.path.place => diagnostic,
+                    Some(_) => diagnostic.related(file.path.place.clone(), "read because of this"),
+                };
                 self.report.error(diagnostic);
                 Vec::new()
             }

@@ -156,12 +156,6 @@ impl Decoder<'_> {
         })
     }
 
-    /// A list of strings or numbers, as strings.
-    pub(super) fn scalars(&mut self, fields: &Fields<'_>, key: &str) -> Strings {
-        let list = fields.get(key).and_then(Node::as_list).unwrap_or_default();
-        list.iter().filter_map(|node| node.scalar_text().map(|text| located(text, node))).collect()
-    }
-
     /// A mapping or a list of `key=value`; no value is an empty one.
     pub(super) fn texts(&mut self, fields: &Fields<'_>, key: &str) -> Texts {
         let entries = self.values(fields, key);
@@ -205,4 +199,10 @@ impl Decoder<'_> {
         fields.get(key)?;
         Some(self.texts(fields, key))
     }
+}
+
+/// A list of strings or numbers, as strings.
+pub(super) fn scalars(fields: &Fields<'_>, key: &str) -> Strings {
+    let list = fields.get(key).and_then(Node::as_list).unwrap_or_default();
+    list.iter().filter_map(|node| node.scalar_text().map(|text| located(text, node))).collect()
 }

@@ -64,8 +64,6 @@ impl Decoder<'_> {
 fn extensions(map: Option<&Map>) -> Keyed<Extension> {
     let entries = map.into_iter().flatten().filter(|(key, _)| key.starts_with("x-"));
     entries
-        .map(|(key, entry)| {
-            (key.clone(), Extension { place: entry.key.clone(), node: entry.node.clone() })
-        })
+        .map(|(key, entry)| (key.clone(), Extension { place: entry.key.clone(), node: entry.node.clone() }))
         .collect()
 }

@@ -22,7 +22,11 @@ impl Decoder<'_> {
         };
         if mount.kind == MountKind::Bind {
             if mount.source.is_empty() {
-                self.refuse(node, "a bind mount needs a `source`".into(), "name the path on the node: `source: /path`");
+                self.refuse(
+                    node,
+                    "a bind mount needs a `source`".into(),
+                    "name the path on the node: `source: /path`",
+                );
                 return None;
             }
             mount.source = self.bind_source(node, &mount.source);
@@ -65,9 +69,9 @@ impl Decoder<'_> {
         let mut word = |key: &str| self.text(&fields, key).map(|text| text.value).unwrap_or_default();
         let (kind_text, source, target) = (word("type"), word("source"), word("target"));
         let consistency = word("consistency");
-        let bind = fields.inside("bind").map(|bind| {
-            self.text(&bind, "propagation").map(|text| text.value).unwrap_or_default()
-        });
+        let bind = fields
+            .inside("bind")
+            .map(|bind| self.text(&bind, "propagation").map(|text| text.value).unwrap_or_default());
         let volume = fields.inside("volume").map(|volume| {
             let nocopy = self.flag(&volume, "nocopy").is_some_and(|flag| flag.value);
             (nocopy, self.text(&volume, "subpath").map(|text| text.value).unwrap_or_default())
@@ -151,7 +155,9 @@ impl Decoder<'_> {
 
     fn long_port(&mut self, node: &Node) -> Option<Port> {
         let fields = Fields::of(node);
-        if let Some(address) = self.text(&fields, "host_ip").filter(|ip| !matches!(ip.as_str(), "" | "0.0.0.0" | "::")) {
+        if let Some(address) =
+            self.text(&fields, "host_ip").filter(|ip| !matches!(ip.as_str(), "" | "0.0.0.0" | "::"))
+        {
             self.ignored_address(node, &address);
         }
         let mut word = |key: &str| self.text(&fields, key).map(|text| text.value).unwrap_or_default();
@@ -167,7 +173,10 @@ impl Decoder<'_> {
         let number = match node.as_str() {
             Some("") => Some(0),
             Some(text) => text.parse::<u16>().ok().map(u32::from),
-            None => self.int(fields, key).and_then(|number: Located<i64>| u16::try_from(number.value).ok()).map(u32::from),
+            None => self
+                .int(fields, key)
+                .and_then(|number: Located<i64>| u16::try_from(number.value).ok())
+                .map(u32::from),
         };
         if number.is_none() {
             let help = "write one number from 1 to 65535; Swarm publishes no ranges in the long form";

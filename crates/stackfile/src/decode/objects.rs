@@ -208,9 +208,12 @@ impl Decoder<'_> {
                 }
                 if self.context.version.0 >= deprecated_since {
                     self.report.warn(
-                        Diagnostic::warning("stack-file/deprecated", format!("{what} `{key}`: `external.name` is deprecated"))
-                            .at(old.place.clone())
-                            .help(format!("write `external: true` and `name: {}`", old.value)),
+                        Diagnostic::warning(
+                            "stack-file/deprecated",
+                            format!("{what} `{key}`: `external.name` is deprecated"),
+                        )
+                        .at(old.place.clone())
+                        .help(format!("write `external: true` and `name: {}`", old.value)),
                     );
                 }
                 *name = Some(old);

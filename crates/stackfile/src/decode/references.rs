@@ -46,27 +46,31 @@ impl Decoder<'_> {
     }
 
     /// `networks` of a service: names, or names with settings.
-    pub(super) fn service_networks(&mut self, fields: &Fields<'_>) -> Keyed<Option<ServiceNetwork>> {
+    pub(super) fn service_networks(&mut self, fields: &Fields<'_>) -> Keyed<Located<Option<ServiceNetwork>>> {
         let Some(node) = fields.get("networks") else { return Keyed::new() };
         match &node.value {
-            Value::List(list) => list.iter().filter_map(|item| self.string(item)).map(|name| (name.value, None)).collect(),
+            Value::List(list) => {
+                let names = list.iter().filter_map(|item| self.string(item));
+                names.map(|name| (name.value, Located::new(None, name.place))).collect()
+            }
             Value::Map(map) => map
                 .iter()
                 .map(|(name, entry)| {
-                    let network = (!entry.node.is_null()).then(|| {
-                        let fields = Fields::of(&entry.node);
-                        ServiceNetwork {
-                            place: entry.key.clone(),
-                            aliases: self.strings(&fields, "aliases"),
-                            driver_opts: self.texts(&fields, "driver_opts"),
-                            ipv4_address: self.text(&fields, "ipv4_address"),
-                            ipv6_address: self.text(&fields, "ipv6_address"),
-                        }
-                    });
-                    (name.clone(), network)
+                    let network = (!entry.node.is_null()).then(|| self.service_network(&entry.node));
+                    (name.clone(), Located::new(network, entry.key.clone()))
                 })
                 .collect(),
             _ => Keyed::new(),
+        }
+    }
+
+    fn service_network(&mut self, node: &Node) -> ServiceNetwork {
+        let fields = Fields::of(node);
+        ServiceNetwork {
+            aliases: self.strings(&fields, "aliases"),
+            driver_opts: self.texts(&fields, "driver_opts"),
+            ipv4_address: self.text(&fields, "ipv4_address"),
+            ipv6_address: self.text(&fields, "ipv6_address"),
         }
     }
 

@@ -1,10 +1,8 @@
 //! A service.
 
-use super::fields::Fields;
+use super::fields::{Fields, scalars};
 use super::{Decoder, extensions};
-use crate::model::{
-    Build, CredentialSpec, Healthcheck, Keyed, Located, Logging, Service, Strings, Ulimit,
-};
+use crate::model::{Build, CredentialSpec, Healthcheck, Keyed, Located, Logging, Service, Strings, Ulimit};
 use crate::notation::shell;
 use crate::yaml::{Entry, Node, Value};
 
@@ -35,10 +33,10 @@ impl Decoder<'_> {
             entrypoint: self.command(fields, "entrypoint"),
             environment: self.environment(fields, &env_file),
             env_file,
-            expose: self.scalars(fields, "expose"),
+            expose: scalars(fields, "expose"),
             external_links: self.strings(fields, "external_links"),
-            extra_hosts: self.extra_hosts(fields),
-            group_add: self.scalars(fields, "group_add"),
+            extra_hosts: extra_hosts(fields),
+            group_add: scalars(fields, "group_add"),
             hostname: self.text(fields, "hostname"),
             healthcheck: fields.get("healthcheck").map(|node| self.healthcheck(node)),
             image: self.text(fields, "image"),
@@ -106,7 +104,7 @@ impl Decoder<'_> {
             args: self.values(fields, "args"),
             labels: self.texts(fields, "labels"),
             cache_from: self.strings(fields, "cache_from"),
-            extra_hosts: self.extra_hosts(fields),
+            extra_hosts: extra_hosts(fields),
             network: self.text(fields, "network"),
             target: self.text(fields, "target"),
         }
@@ -139,38 +137,6 @@ impl Decoder<'_> {
         }
     }
 
-    /// `extra_hosts` as `host:address`: a mapping is sorted, a list keeps its order and may use `=`; an entry of
-    /// neither form is dropped, as is one without an address in a mapping.
-    fn extra_hosts(&mut self, fields: &Fields<'_>) -> Strings {
-        let Some(node) = fields.get("extra_hosts") else { return Strings::new() };
-        let mut hosts: Strings = match &node.value {
-            Value::Map(map) => {
-                let host = |(host, entry): (&String, &Entry)| {
-                    let address = entry.node.scalar_text()?;
-                    Some(Located::new(format!("{host}:{address}"), entry.node.place.clone()))
-                };
-                let mut hosts: Strings = map.iter().filter_map(host).collect();
-                hosts.sort_by(|a, b| a.value.cmp(&b.value));
-                hosts
-            }
-            Value::List(list) => list
-                .iter()
-                .filter_map(|item| {
-                    let text = item.scalar_text()?;
-                    let (host, address) = text.split_once('=').or_else(|| text.split_once(':'))?;
-                    Some(Located::new(format!("{host}:{address}"), item.place.clone()))
-                })
-                .collect(),
-            _ => Strings::new(),
-        };
-        for entry in &mut hosts {
-            let (host, address) = entry.value.split_once(':').unwrap_or((&entry.value, ""));
-            let bare = address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-            entry.value = format!("{host}:{}", bare.filter(|bare| !bare.is_empty()).unwrap_or(address));
-        }
-        hosts
-    }
-
     fn ulimits(&mut self, fields: &Fields<'_>) -> Keyed<Ulimit> {
         let Some(map) = fields.get("ulimits").and_then(Node::as_map) else { return Keyed::new() };
         let mut out = Keyed::new();
@@ -181,7 +147,8 @@ impl Decoder<'_> {
                 Value::Map(_) => {
                     let fields = Fields::of(&entry.node);
                     let (soft, hard) = (self.int(&fields, "soft"), self.int(&fields, "hard"));
-                    let number = |value: Option<Located<i64>>| value.map(|value| value.value).unwrap_or_default();
+                    let number =
+                        |value: Option<Located<i64>>| value.map(|value| value.value).unwrap_or_default();
                     Ulimit { place, single: 0, soft: number(soft), hard: number(hard) }
                 }
                 _ => {
@@ -193,4 +160,36 @@ impl Decoder<'_> {
         }
         out
     }
+}
+
+/// `extra_hosts` as `host:address`: a mapping is sorted, a list keeps its order and may use `=`; an entry of
+/// neither form is dropped, as is one without an address in a mapping.
+fn extra_hosts(fields: &Fields<'_>) -> Strings {
+    let Some(node) = fields.get("extra_hosts") else { return Strings::new() };
+    let mut hosts: Strings = match &node.value {
+        Value::Map(map) => {
+            let host = |(host, entry): (&String, &Entry)| {
+                let address = entry.node.scalar_text()?;
+                Some(Located::new(format!("{host}:{address}"), entry.node.place.clone()))
+            };
+            let mut hosts: Strings = map.iter().filter_map(host).collect();
+            hosts.sort_by(|a, b| a.value.cmp(&b.value));
+            hosts
+        }
+        Value::List(list) => list
+            .iter()
+            .filter_map(|item| {
+                let text = item.scalar_text()?;
+                let (host, address) = text.split_once('=').or_else(|| text.split_once(':'))?;
+                Some(Located::new(format!("{host}:{address}"), item.place.clone()))
+            })
+            .collect(),
+        _ => Strings::new(),
+    };
+    for entry in &mut hosts {
+        let (host, address) = entry.value.split_once(':').unwrap_or((&entry.value, ""));
+        let bare = address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        entry.value = format!("{host}:{}", bare.filter(|bare| !bare.is_empty()).unwrap_or(address));
+    }
+    hosts
 }

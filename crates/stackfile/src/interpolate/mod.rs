@@ -46,7 +46,8 @@ impl Interpolation<'_> {
 
     fn string(&mut self, text: String, place: &Place, path: &Path<'_>) -> Value {
         let mut unset = Vec::new();
-        let replaced = template::substitute(&text, |name| self.environment.get(name).map(String::as_str), &mut unset);
+        let replaced =
+            template::substitute(&text, |name| self.environment.get(name).map(String::as_str), &mut unset);
         let replaced = match replaced {
             Ok(replaced) => replaced,
             Err(problem) => {
@@ -70,7 +71,7 @@ impl Interpolation<'_> {
             Ok(value) => value,
             Err(message) => {
                 self.report.error(
-                    Diagnostic::error("stack-file/interpolation", format!("{path}: {message}"))
+                    Diagnostic::error("stack-file/interpolation", format!("`{path}`: {message}"))
                         .at(place.clone())
                         .label("this is its value after the variables are replaced")
                         .help(format!("set the variable to what `{}` takes", path.last())),

@@ -22,7 +22,12 @@ pub(super) fn ports(base: &mut Vec<Port>, over: Vec<Port>, report: &mut Report) 
     base.sort_by_key(|port| port.published);
     for pair in base.windows(2) {
         if pair[0].published == pair[1].published {
-            kept(report, "both of these ports are published", &pair[1].place, &pair[0].place);
+            kept(
+                report,
+                "both of these ports are published, docker stack deploy loses one",
+                &pair[1].place,
+                &pair[0].place,
+            );
         }
     }
 }
@@ -38,7 +43,12 @@ pub(super) fn references(base: &mut Vec<FileReference>, over: Vec<FileReference>
     base.sort_by(|a, b| a.source.value.cmp(&b.source.value));
     for pair in base.windows(2) {
         if pair[0].source.value == pair[1].source.value {
-            kept(report, "both of these are mounted", &pair[1].source.place, &pair[0].source.place);
+            kept(
+                report,
+                "both of these are mounted, docker stack deploy loses one",
+                &pair[1].source.place,
+                &pair[0].source.place,
+            );
         }
     }
 }

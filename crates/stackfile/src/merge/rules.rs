@@ -42,7 +42,12 @@ pub(super) fn replace<T: Zero + PartialEq>(
         && over.is_zero()
         && !under.is_zero()
     {
-        kept(report, "this value overrides the earlier one", &over.place, &under.place);
+        kept(
+            report,
+            "this value overrides the earlier one, docker stack deploy ignores it",
+            &over.place,
+            &under.place,
+        );
     }
     *base = Some(over);
 }
@@ -86,7 +91,7 @@ pub(super) fn both<T>(base: &mut Option<T>, over: Option<T>, merge: impl FnOnce(
 /// Warns that data is kept which `docker stack deploy` would lose.
 pub(super) fn kept(report: &mut Report, what: &str, over: &Place, base: &Place) {
     report.warn(
-        Diagnostic::warning("stack-file/merge", format!("{what}; docker stack deploy would lose one of the two"))
+        Diagnostic::warning("stack-file/merge", what)
             .at(over.clone())
             .related(base.clone(), "the earlier one")
             .help("to deploy the same with the stock client, say it in one file only"),

@@ -5,7 +5,8 @@ use diagnostics::Diagnostic;
 use super::rules::{both, environment, kept, replace, replace_even_zero, texts};
 use super::{extensions, lists};
 use crate::model::{
-    Build, DependsOn, Deploy, Healthcheck, Keyed, Located, Logging, Service, ServiceNetwork, Strings, UpdateConfig,
+    Build, DependsOn, Deploy, Healthcheck, Keyed, Located, Logging, Service, ServiceNetwork, Strings,
+    UpdateConfig,
 };
 use crate::report::Report;
 
@@ -25,15 +26,55 @@ macro_rules! append_each {
 
 /// Lays a service of a later file over one of an earlier file.
 pub(super) fn merge(base: &mut Service, over: Service, report: &mut Report) {
-    replace_each!(base, over, report, [
-        cgroupns_mode, cgroup_parent, container_name, domainname, hostname, image, init, ipc, isolation, mac_address,
-        network_mode, pid, platform, privileged, read_only, restart, shm_size, stdin_open, stop_grace_period,
-        stop_signal, tty, user, userns_mode, working_dir,
-    ]);
-    append_each!(base, over, [
-        cap_add, cap_drop, devices, dns_opt, expose, external_links, extra_hosts, group_add, links, profiles,
-        security_opt, tmpfs,
-    ]);
+    replace_each!(
+        base,
+        over,
+        report,
+        [
+            cgroupns_mode,
+            cgroup_parent,
+            container_name,
+            domainname,
+            hostname,
+            image,
+            init,
+            ipc,
+            isolation,
+            mac_address,
+            network_mode,
+            pid,
+            platform,
+            privileged,
+            read_only,
+            restart,
+            shm_size,
+            stdin_open,
+            stop_grace_period,
+            stop_signal,
+            tty,
+            user,
+            userns_mode,
+            working_dir,
+        ]
+    );
+    append_each!(
+        base,
+        over,
+        [
+            cap_add,
+            cap_drop,
+            devices,
+            dns_opt,
+            expose,
+            external_links,
+            extra_hosts,
+            group_add,
+            links,
+            profiles,
+            security_opt,
+            tmpfs,
+        ]
+    );
     texts(&mut base.labels, over.labels);
     texts(&mut base.sysctls, over.sysctls);
     texts(&mut base.ulimits, over.ulimits);
@@ -97,7 +138,12 @@ fn logging(base: &mut Logging, over: Logging, report: &mut Report) {
         && let Some(option) = over.options.values().next()
         && let Some(driver) = &base.driver
     {
-        kept(report, "these logging options are used", &option.place, &driver.place);
+        kept(
+            report,
+            "these logging options are used, docker stack deploy loses them",
+            &option.place,
+            &driver.place,
+        );
     }
     texts(&mut base.options, over.options);
 }
@@ -123,16 +169,25 @@ fn depends_on(base: &mut DependsOn, over: DependsOn) {
 
 /// Networks: an entry with settings replaces the aliases; one without changes nothing.
 fn networks(
-    base: &mut Keyed<Option<ServiceNetwork>>,
-    over: Keyed<Option<ServiceNetwork>>,
+    base: &mut Keyed<Located<Option<ServiceNetwork>>>,
+    over: Keyed<Located<Option<ServiceNetwork>>>,
     report: &mut Report,
 ) {
     for (name, network) in over {
-        let slot = base.entry(name).or_default();
-        both(slot, network, |base, over| {
+        let Some(under) = base.get_mut(&name) else {
+            base.insert(name, network);
+            continue;
+        };
+        let place = under.place.clone();
+        both(&mut under.value, network.value, |base, over| {
             base.aliases = over.aliases;
             if let Some(option) = over.driver_opts.values().next() {
-                kept(report, "these driver_opts are used", &option.place, &base.place);
+                kept(
+                    report,
+                    "these driver_opts are used, docker stack deploy loses them",
+                    &option.place,
+                    &place,
+                );
             }
             texts(&mut base.driver_opts, over.driver_opts);
             replace_each!(base, over, report, [ipv4_address, ipv6_address]);

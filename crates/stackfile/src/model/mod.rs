@@ -15,7 +15,8 @@ pub use deploy::{
 };
 pub use located::Located;
 pub use objects::{
-    AddressPool, ClusterSpec, Content, Extension, External, FileObject, Ipam, Network, Secret, Topology, Volume,
+    AddressPool, ClusterSpec, Content, Extension, External, FileObject, Ipam, Network, Secret, Topology,
+    Volume,
 };
 pub use service::{
     Build, CredentialSpec, EnvFile, FileReference, Healthcheck, Logging, Mount, MountKind, Port, Service,

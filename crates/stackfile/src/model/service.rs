@@ -51,7 +51,7 @@ pub struct Service {
     pub mac_address: Text,
     pub network_mode: Text,
     /// `None` is an entry without settings.
-    pub networks: Keyed<Option<ServiceNetwork>>,
+    pub networks: Keyed<Located<Option<ServiceNetwork>>>,
     pub pid: Text,
     pub platform: Text,
     pub ports: Vec<Port>,
@@ -153,8 +153,6 @@ pub struct Logging {
 /// A network that a service is attached to, with settings.
 #[derive(Clone, Debug)]
 pub struct ServiceNetwork {
-    /// Where it was written.
-    pub place: Place,
     /// Further names of the service in this network.
     pub aliases: Strings,
     /// Options for the driver.

@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 /// What to write, for the help of an error.
-pub(crate) const HELP: &str = "write `name:tag`, like `registry.example.org/team/app:1.2`; names are lower case";
+pub(crate) const HELP: &str =
+    "write `name:tag`, like `registry.example.org/team/app:1.2`; names are lower case";
 
 static REFERENCE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let label = "(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])";
@@ -63,14 +64,13 @@ fn split_domain(image: &str) -> (&str, String) {
         ("docker.io", format!("{library}{name}"))
     };
     match image.split_once('/') {
-        None => hub(image),
         Some(("docker.io" | "index.docker.io", rest)) => hub(rest),
         Some((first, rest))
             if first == "localhost" || first.contains(['.', ':']) || first.to_lowercase() != first =>
         {
             (first, rest.into())
         }
-        Some(_) => hub(image),
+        _ => hub(image),
     }
 }
 
@@ -104,7 +104,9 @@ mod tests {
 
     #[test]
     fn other_texts_are_refused() {
-        for image in ["", "Busybox", "a b", "a:b:c", "a@sha256:12", "{{.Node}}", "a/", "-a", "a:", "https://a/b"] {
+        for image in
+            ["", "Busybox", "a b", "a:b:c", "a@sha256:12", "{{.Node}}", "a/", "-a", "a:", "https://a/b"]
+        {
             assert!(normalise(image).is_err(), "{image}");
         }
     }

@@ -81,8 +81,7 @@ fn options(mount: &mut Mount, section: &str) {
 fn is_path(source: &str) -> bool {
     let mut chars = source.chars();
     match (chars.next(), chars.next()) {
-        (Some('.' | '/' | '~'), _) => true,
-        (Some('\\'), Some('\\')) => true,
+        (Some('.' | '/' | '~'), _) | (Some('\\'), Some('\\')) => true,
         (Some(first), Some(':')) => first.is_alphabetic(),
         _ => false,
     }

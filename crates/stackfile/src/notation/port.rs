@@ -4,7 +4,8 @@
 use std::net::IpAddr;
 
 /// What to write, for the help of an error.
-pub(crate) const HELP: &str = "write `published:target`, like \"8080:80\" or \"53:53/udp\"; ports are 1 to 65535";
+pub(crate) const HELP: &str =
+    "write `published:target`, like \"8080:80\" or \"53:53/udp\"; ports are 1 to 65535";
 
 /// One published port.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,13 +48,13 @@ pub(crate) fn parse(text: &str) -> Result<Ports, String> {
         return Err(format!("`{text}` has ranges of different lengths"));
     }
     let port = |target: u32, published: u32| Port { target, published, protocol: protocol.clone() };
-    let mut ports: Vec<Port> = match host {
+    let mut found: Vec<Port> = match host {
         None => target.map(|target| port(target, 0)).collect(),
         Some(host) if target.len() == 1 => host.map(|host| port(target.start, host)).collect(),
         Some(host) => target.zip(host).map(|(target, host)| port(target, host)).collect(),
     };
-    ports.sort_by_key(|port| format!("{}/{}", port.target, port.protocol));
-    Ok(Ports { ports, ignored_address })
+    found.sort_by_key(|port| format!("{}/{}", port.target, port.protocol));
+    Ok(Ports { ports: found, ignored_address })
 }
 
 fn split_protocol(container: &str) -> (&str, &str) {
@@ -96,8 +97,11 @@ mod tests {
 
     fn show(text: &str) -> String {
         let parsed = parse(text).unwrap();
-        let ports: Vec<String> =
-            parsed.ports.iter().map(|port| format!("{}:{}/{}", port.published, port.target, port.protocol)).collect();
+        let ports: Vec<String> = parsed
+            .ports
+            .iter()
+            .map(|port| format!("{}:{}/{}", port.published, port.target, port.protocol))
+            .collect();
         ports.join(" ") + &parsed.ignored_address.map(|address| format!(" ({address})")).unwrap_or_default()
     }
 
@@ -124,7 +128,9 @@ mod tests {
 
     #[test]
     fn other_texts_are_refused() {
-        for text in ["", "x", "80:", "80:x", "x:80", "70000", "1-2:3-5", "9-8", "80/http", "host:80:80", "-80", "+80"] {
+        for text in
+            ["", "x", "80:", "80:x", "x:80", "70000", "1-2:3-5", "9-8", "80/http", "host:80:80", "-80", "+80"]
+        {
             assert!(parse(text).is_err(), "{text}");
         }
     }

@@ -47,7 +47,9 @@ pub(crate) fn split(text: &str) -> Result<Vec<String>, String> {
             words.push(word);
             Ok(words)
         }
-        State::DoubleQuoted | State::SingleQuoted => Err("this command has a quote that is never closed".into()),
+        State::DoubleQuoted | State::SingleQuoted => {
+            Err("this command has a quote that is never closed".into())
+        }
         State::Escaped | State::EscapedInDoubleQuotes => Err("this command ends in a lone backslash".into()),
     }
 }
@@ -68,7 +70,11 @@ mod tests {
             ("'a\\b'", vec!["a\\b"]),
             ("x'y'z", vec!["xyz"]),
         ] {
-            assert_eq!(split(text).as_deref(), Ok(wanted.iter().map(ToString::to_string).collect::<Vec<_>>().as_slice()), "{text:?}");
+            assert_eq!(
+                split(text).as_deref(),
+                Ok(wanted.iter().map(ToString::to_string).collect::<Vec<_>>().as_slice()),
+                "{text:?}"
+            );
         }
     }
 

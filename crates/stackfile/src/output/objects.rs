@@ -1,7 +1,9 @@
 //! Networks, volumes, secrets and configs, in the order of docker/cli's types.
 
 use super::tree::{Fields, Tree, texts};
-use crate::model::{AddressPool, ClusterSpec, Content, External, FileObject, Network, Text, Topology, Volume};
+use crate::model::{
+    AddressPool, ClusterSpec, Content, External, FileObject, Network, Text, Topology, Volume,
+};
 
 pub(super) fn network(network: &Network) -> Tree {
     let mut out = Fields::new();

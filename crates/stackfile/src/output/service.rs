@@ -3,8 +3,8 @@
 use super::tree::{Fields, Tree, keyed, strings, values};
 use crate::Condition;
 use crate::model::{
-    Build, CredentialSpec, DependsOn, Deploy, FileReference, Healthcheck, Limits, Logging, Mount, Placement, Port,
-    Reservations, RestartPolicy, Service, ServiceNetwork, Ulimit, UpdateConfig,
+    Build, CredentialSpec, DependsOn, Deploy, EnvFile, FileReference, Healthcheck, Limits, Logging, Mount,
+    Placement, Port, Reservations, RestartPolicy, Service, ServiceNetwork, Ulimit, UpdateConfig,
 };
 
 #[allow(clippy::too_many_lines)] // One line for each key.
@@ -32,10 +32,7 @@ pub(super) fn service(service: &Service) -> Tree {
     out.text("domainname", &service.domainname);
     out.set_unless_empty("entrypoint", words(service.entrypoint.as_deref()));
     out.set_unless_empty("environment", values(&service.environment));
-    out.set_unless_empty(
-        "env_file",
-        Tree::List(service.env_file.iter().map(|file| Tree::text(&file.path)).collect()),
-    );
+    out.set_unless_empty("env_file", Tree::List(service.env_file.iter().map(env_file).collect()));
     out.strings("expose", &service.expose);
     out.strings("external_links", &service.external_links);
     out.strings("extra_hosts", &service.extra_hosts);
@@ -53,7 +50,7 @@ pub(super) fn service(service: &Service) -> Tree {
     out.text("network_mode", &service.network_mode);
     out.set_unless_empty(
         "networks",
-        keyed(&service.networks, |settings| settings.as_ref().map_or(Tree::Null, network)),
+        keyed(&service.networks, |settings| settings.value.as_ref().map_or(Tree::Null, network)),
     );
     out.text("pid", &service.pid);
     out.text("platform", &service.platform);
@@ -94,6 +91,17 @@ fn print_build(build: &Build) -> Tree {
     out.strings("extra_hosts", &build.extra_hosts);
     out.text("network", &build.network);
     out.text("target", &build.target);
+    out.into_tree()
+}
+
+/// A path; the long form if the file may be missing.
+fn env_file(file: &EnvFile) -> Tree {
+    if file.required {
+        return Tree::text(&file.path);
+    }
+    let mut out = Fields::new();
+    out.set("path", Tree::text(&file.path));
+    out.set("required", Tree::Bool(false));
     out.into_tree()
 }
 
@@ -273,9 +281,10 @@ fn mount(mount: &Mount) -> Tree {
     };
     out.set_if_some(
         "bind",
-        mount.bind.as_ref().map(|propagation| {
-            inside(&|out| out.set_unless_empty("propagation", Tree::text(propagation)))
-        }),
+        mount
+            .bind
+            .as_ref()
+            .map(|propagation| inside(&|out| out.set_unless_empty("propagation", Tree::text(propagation)))),
     );
     out.set_if_some(
         "volume",
@@ -286,6 +295,9 @@ fn mount(mount: &Mount) -> Tree {
             })
         }),
     );
-    out.set_if_some("tmpfs", mount.tmpfs.map(|size| inside(&|out| out.set_unless_empty("size", Tree::Int(size)))));
+    out.set_if_some(
+        "tmpfs",
+        mount.tmpfs.map(|size| inside(&|out| out.set_unless_empty("size", Tree::Int(size)))),
+    );
     out.into_tree()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use diagnostics::Diagnostic;
+use diagnostics::{Diagnostic, Place, Source};
 
 use super::kind::{Field, Keyed, Keys, Kind, List, Object, Unique};
 use super::objects::FILE;
@@ -10,7 +10,10 @@ use super::{Version, similar};
 use crate::notation::{duration, port};
 use crate::path::Path;
 use crate::report::Report;
-use crate::yaml::{Map, Node, Value};
+use crate::yaml::{Entry, Map, Node, Value};
+
+/// An object with more fields than this is not described by all of them.
+const MANY: usize = 12;
 
 /// Reports whatever a stack file of this version may not have.
 pub(crate) fn check(root: &Node, version: Version, report: &mut Report) {
@@ -28,7 +31,10 @@ impl Check<'_> {
             Kind::OneOf(kinds) => self.one_of(node, kinds, path),
             Kind::Since(since, kind) if self.version.0 >= *since => self.kind(node, kind, path),
             Kind::Since(since, _) => {
-                let message = format!("`{path}` may be a mapping from version 3.{since} on, this file has {}", self.version);
+                let message = format!(
+                    "`{path}` may be a mapping from version 3.{since} on, this file has {}",
+                    self.version
+                );
                 self.error(node, message, "remove the `version` line to use the newest format");
             }
             kind if !self.fits(node, kind) => self.wrong_type(node, std::slice::from_ref(kind), path),
@@ -50,7 +56,10 @@ impl Check<'_> {
             (Kind::Null, Value::Null)
             | (Kind::Bool, Value::Bool(_))
             | (Kind::String | Kind::Duration | Kind::PortText | Kind::Choice(_), Value::String(_))
-            | (Kind::Integer | Kind::Count | Kind::Number | Kind::PortNumber, Value::Int(_) | Value::Uint(_))
+            | (
+                Kind::Integer | Kind::Count | Kind::Number | Kind::PortNumber,
+                Value::Int(_) | Value::Uint(_),
+            )
             | (Kind::Number, Value::Float(_))
             | (Kind::List(_), Value::List(_))
             | (Kind::Map(_) | Kind::Object(_), Value::Map(_)) => true,
@@ -110,9 +119,12 @@ impl Check<'_> {
                 self.finite(&entry.node, &path.key(key));
             } else {
                 self.report.error(
-                    Diagnostic::error("stack-file/name", format!("`{key}` is no name for an entry of `{path}`"))
-                        .at(entry.key.clone())
-                        .help(keyed.keys.help()),
+                    Diagnostic::error(
+                        "stack-file/name",
+                        format!("`{key}` is no name for an entry of `{path}`"),
+                    )
+                    .at(entry.key.clone())
+                    .help(keyed.keys.help()),
                 );
             }
         }
@@ -143,7 +155,7 @@ impl Check<'_> {
         from(object.open) || (key.starts_with("x-") && from(object.extensions))
     }
 
-    fn too_new(&mut self, field: &Field, place: &diagnostics::Place) {
+    fn too_new(&mut self, field: &Field, place: &Place) {
         let message =
             format!("`{}` needs version 3.{}, this file has {}", field.name, field.since, self.version);
         self.report.error(
@@ -159,13 +171,17 @@ impl Check<'_> {
             (*hint).to_owned()
         } else if let Some(near) = similar(key, names.clone().filter(|name| !map.contains_key(*name))) {
             format!("did you mean `{near}`?")
+        } else if key.starts_with("x-") && object.extensions.is_some() {
+            "remove the `version` line to use the newest format, which allows `x-` keys here".into()
+        } else if object.fields.len() > MANY {
+            "check its spelling and its indentation, or remove it".into()
         } else {
-            let names: Vec<&str> = names.collect();
-            format!("{} can have: {}", object.what, names.join(", "))
+            format!("{} can have {}", object.what, join(&names.collect::<Vec<_>>()))
         };
+        let place = if object.sensitive { without_value(&map[key]) } else { map[key].key.clone() };
         self.report.error(
             Diagnostic::error("stack-file/unknown-key", format!("`{key}` is no key of {}", object.what))
-                .at(map[key].key.clone())
+                .at(place)
                 .help(help),
         );
     }
@@ -173,7 +189,8 @@ impl Check<'_> {
     fn wrong_type(&mut self, node: &Node, kinds: &[Kind], path: &Path<'_>) {
         let mut wanted: Vec<&str> = kinds.iter().map(Kind::describe).collect();
         wanted.dedup();
-        let message = format!("`{path}` must be {}, this is {}", wanted.join(" or "), node.kind());
+        let alternatives = join(&wanted);
+        let message = format!("`{path}` must be {alternatives}, this is {}", node.kind());
         let text = kinds.iter().any(|kind| matches!(kind, Kind::String | Kind::Duration));
         let help = match (&node.value, node.scalar_text()) {
             (Value::Null, _) => format!("give `{}` a value, or remove the line", path.last()),
@@ -186,7 +203,7 @@ impl Check<'_> {
             (_, Some(_)) if text => {
                 format!("quote it: \"{}\"", source_text(node).unwrap_or_default())
             }
-            _ => format!("write {} here", wanted.join(" or ")),
+            _ => format!("write {alternatives} here"),
         };
         self.error(node, message, &help);
     }
@@ -248,6 +265,23 @@ impl Check<'_> {
     }
 }
 
+/// The place of a key, in a text that shows no value: somebody may have written a secret there.
+fn without_value(entry: &Entry) -> Place {
+    let (source, key) = (entry.key.source(), entry.key.range());
+    let text = source.text();
+    let line_end = text[key.end..].find('\n').map_or(text.len(), |at| key.end + at);
+    let hidden = format!("{}: ...{}", &text[..key.end], &text[line_end..]);
+    Source::new(source.name(), hidden).place(key)
+}
+
+/// `a`, `a or b`, `a, b or c`.
+fn join(words: &[&str]) -> String {
+    match words.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => words.concat(),
+    }
+}
+
 fn source_text(node: &Node) -> Option<&str> {
     node.place.source().text().get(node.place.range())
 }
@@ -283,11 +317,10 @@ impl Kind {
         match self {
             Self::Null => "null",
             Self::Bool => "true or false",
-            Self::String | Self::Choice(_) => "a string",
+            Self::String | Self::PortText | Self::Choice(_) => "a string",
             Self::Integer | Self::Count => "a whole number",
             Self::Number | Self::PortNumber => "a number",
             Self::Duration => "a duration",
-            Self::PortText => "a string",
             Self::List(_) => "a list",
             Self::Map(_) | Self::Object(_) => "a mapping",
             Self::OneOf(_) => "one of several types",

@@ -61,8 +61,10 @@ const PLACEMENT: Object = Object::closed(
     ],
 );
 
-const PREFERENCES: List =
-    List { items: Kind::Object(&Object::closed("a preference", &[field("spread", Kind::String)])), unique: Unique::No };
+const PREFERENCES: List = List {
+    items: Kind::Object(&Object::closed("a preference", &[field("spread", Kind::String)])),
+    unique: Unique::No,
+};
 
 /// CPUs as a number are a newer form.
 const CPUS: Kind = Kind::OneOf(&[Kind::String, Kind::Number]);

@@ -72,17 +72,19 @@ pub(super) struct Object {
     pub(super) extensions: Option<u8>,
     /// The minor version from which unknown keys are let through.
     pub(super) open: Option<u8>,
+    /// Whether its values are kept out of messages.
+    pub(super) sensitive: bool,
     /// Help for keys that are refused, by key.
     pub(super) hints: &'static [(&'static str, &'static str)],
 }
 
 impl Object {
     pub(super) const fn closed(what: &'static str, fields: &'static [Field]) -> Self {
-        Self { what, fields, required: &[], extensions: None, open: None, hints: &[] }
+        Self { what, fields, required: &[], extensions: None, open: None, sensitive: false, hints: &[] }
     }
 
     pub(super) const fn open(what: &'static str, fields: &'static [Field]) -> Self {
-        Self { what, fields, required: &[], extensions: None, open: Some(0), hints: &[] }
+        Self { what, fields, required: &[], extensions: None, open: Some(0), sensitive: false, hints: &[] }
     }
 }
 

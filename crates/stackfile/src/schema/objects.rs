@@ -1,27 +1,38 @@
 //! The tables of the file itself and of networks, secrets and configs.
 
-use super::kind::{Keyed, Keys, Kind, LIST_OR_DICT, List, OPTIONS, Object, STRING_OR_LIST, Unique, field, since};
+use super::kind::{
+    Keyed, Keys, Kind, LIST_OR_DICT, List, OPTIONS, Object, STRING_OR_LIST, Unique, field, since,
+};
 use super::service::SERVICE;
 use super::volumes::VOLUME;
 
 pub(super) const FILE: Object = Object {
     what: "a stack file",
     fields: &[
-        since(3, "configs", Kind::Map(&Keyed { values: Kind::Object(&CONFIG), keys: Keys::Names, open: false })),
+        since(
+            3,
+            "configs",
+            Kind::Map(&Keyed { values: Kind::Object(&CONFIG), keys: Keys::Names, open: false }),
+        ),
         field("include", Kind::List(&INCLUDES)),
         field("name", Kind::String),
-        field(
-            "networks",
-            Kind::Map(&Keyed { values: OneOfNull::NETWORK, keys: Keys::Names, open: true }),
+        field("networks", Kind::Map(&Keyed { values: OneOfNull::NETWORK, keys: Keys::Names, open: true })),
+        since(
+            1,
+            "secrets",
+            Kind::Map(&Keyed { values: Kind::Object(&SECRET), keys: Keys::Names, open: false }),
         ),
-        since(1, "secrets", Kind::Map(&Keyed { values: Kind::Object(&SECRET), keys: Keys::Names, open: false })),
-        field("services", Kind::Map(&Keyed { values: Kind::Object(&SERVICE), keys: Keys::Names, open: false })),
+        field(
+            "services",
+            Kind::Map(&Keyed { values: Kind::Object(&SERVICE), keys: Keys::Names, open: false }),
+        ),
         field("version", Kind::String),
         field("volumes", Kind::Map(&Keyed { values: OneOfNull::VOLUME, keys: Keys::Names, open: false })),
     ],
     required: &[],
     extensions: Some(4),
     open: None,
+    sensitive: false,
     hints: &[
         ("models", "Swarm knows no models"),
         ("service", "write `services`"),
@@ -38,10 +49,8 @@ impl OneOfNull {
 }
 
 /// `external: true`, and the older `external: {name: ...}`.
-pub(super) const EXTERNAL: Kind = Kind::OneOf(&[
-    Kind::Bool,
-    Kind::Object(&Object::closed("external", &[field("name", Kind::String)])),
-]);
+pub(super) const EXTERNAL: Kind =
+    Kind::OneOf(&[Kind::Bool, Kind::Object(&Object::closed("external", &[field("name", Kind::String)]))]);
 
 /// The same for secrets and configs, where more keys were always let through.
 const OPEN_EXTERNAL: Kind =
@@ -60,6 +69,7 @@ const INCLUDES: List = List {
             required: &["path"],
             extensions: None,
             open: None,
+            sensitive: false,
             hints: &[],
         }),
     ]),
@@ -83,6 +93,7 @@ const NETWORK: Object = Object {
     required: &[],
     extensions: Some(7),
     open: None,
+    sensitive: false,
     hints: &[],
 };
 
@@ -125,6 +136,7 @@ const SECRET: Object = Object {
     required: &[],
     extensions: Some(7),
     open: None,
+    sensitive: true,
     hints: &[("content", "a secret's value must not stand in the file: write `environment` or `file`")],
 };
 
@@ -142,5 +154,6 @@ const CONFIG: Object = Object {
     required: &[],
     extensions: Some(7),
     open: None,
+    sensitive: false,
     hints: &[],
 };

@@ -2,8 +2,8 @@
 
 use super::deploy::{DEPLOY, HEALTHCHECK};
 use super::kind::{
-    COMMAND, Field, Keyed, Keys, Kind, LIST_OR_DICT, List, OPTIONS, Object, STRING_OR_LIST, UNIQUE_STRINGS, Unique, field,
-    since,
+    COMMAND, Field, Keyed, Keys, Kind, LIST_OR_DICT, List, OPTIONS, Object, STRING_OR_LIST, UNIQUE_STRINGS,
+    Unique, field, since,
 };
 use super::volumes::SERVICE_VOLUME;
 
@@ -13,6 +13,7 @@ pub(super) const SERVICE: Object = Object {
     required: &[],
     extensions: Some(7),
     open: None,
+    sensitive: false,
     hints: HINTS,
 };
 
@@ -38,11 +39,17 @@ const FIELDS: &[Field] = &[
     field("entrypoint", COMMAND),
     field("env_file", Kind::OneOf(&[Kind::String, Kind::List(&ENV_FILES)])),
     field("environment", LIST_OR_DICT),
-    field("expose", Kind::List(&List { items: Kind::OneOf(&[Kind::String, Kind::Number]), unique: Unique::Yes })),
+    field(
+        "expose",
+        Kind::List(&List { items: Kind::OneOf(&[Kind::String, Kind::Number]), unique: Unique::Yes }),
+    ),
     field("extends", Kind::OneOf(&[Kind::String, Kind::Object(&EXTENDS)])),
     field("external_links", UNIQUE_STRINGS),
     field("extra_hosts", LIST_OR_DICT),
-    field("group_add", Kind::List(&List { items: Kind::OneOf(&[Kind::String, Kind::Number]), unique: Unique::Yes })),
+    field(
+        "group_add",
+        Kind::List(&List { items: Kind::OneOf(&[Kind::String, Kind::Number]), unique: Unique::Yes }),
+    ),
     field("healthcheck", Kind::Object(&HEALTHCHECK)),
     field("hostname", Kind::String),
     field("image", Kind::String),
@@ -85,7 +92,10 @@ const FIELDS: &[Field] = &[
 const HINTS: &[(&str, &str)] = &[
     ("cpu_quota", "set `deploy.resources.limits.cpus` instead"),
     ("cpu_shares", "set `deploy.resources.reservations.cpus` instead"),
-    ("cpuset", "Swarm cannot pin CPUs; set `deploy.resources.limits.cpus`, or place the service by a node label"),
+    (
+        "cpuset",
+        "Swarm cannot pin CPUs; set `deploy.resources.limits.cpus`, or place the service by a node label",
+    ),
     ("mem_limit", "set `deploy.resources.limits.memory` instead"),
     ("memswap_limit", "Swarm cannot limit swap; set `deploy.resources.limits.memory` instead"),
     ("volume_driver", "name the driver in the top-level `volumes` entry"),
@@ -120,6 +130,7 @@ const BUILD: Object = Object {
     required: &[],
     extensions: None,
     open: Some(11),
+    sensitive: false,
     hints: &[],
 };
 
@@ -160,6 +171,7 @@ const ENV_FILES: List = List {
             required: &["path"],
             extensions: None,
             open: None,
+            sensitive: false,
             hints: &[],
         }),
     ]),
@@ -172,6 +184,7 @@ const EXTENDS: Object = Object {
     required: &["service"],
     extensions: None,
     open: None,
+    sensitive: false,
     hints: &[],
 };
 
@@ -257,6 +270,7 @@ const ULIMITS: Keyed = Keyed {
             required: &["soft", "hard"],
             extensions: None,
             open: None,
+            sensitive: false,
             hints: &[],
         }),
     ]),

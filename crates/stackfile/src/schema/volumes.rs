@@ -35,6 +35,7 @@ pub(super) const SERVICE_VOLUME: Kind = Kind::OneOf(&[
             required: &["type"],
             extensions: None,
             open: None,
+            sensitive: false,
             hints: &[],
         }),
     ),
@@ -53,6 +54,7 @@ pub(super) const VOLUME: Object = Object {
     required: &[],
     extensions: Some(7),
     open: None,
+    sensitive: false,
     hints: &[],
 };
 

@@ -43,9 +43,12 @@ fn refuse_control_characters(source: &Source) -> Result<(), Diagnostic> {
         matches!(c, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\x7f'..='\u{84}' | '\u{86}'..='\u{9f}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
     });
     let Some((at, c)) = bad else { return Ok(()) };
-    Err(Diagnostic::error("stack-file/yaml", format!("the control character U+{:04X} cannot be in YAML", u32::from(c)))
-        .at(source.place(at..at + c.len_utf8()))
-        .help("remove it, or write it as an escape like \"\\x1b\" in double quotes"))
+    Err(Diagnostic::error(
+        "stack-file/yaml",
+        format!("the control character U+{:04X} cannot be in YAML", u32::from(c)),
+    )
+    .at(source.place(at..at + c.len_utf8()))
+    .help("remove it, or write it as an escape like \"\\x1b\" in double quotes"))
 }
 
 /// Character positions, which the parser counts in, to bytes.
@@ -116,8 +119,9 @@ impl<'a> Builder<'a> {
             Event::Alias(anchor) => return self.alias(anchor, span),
             Event::Scalar(text, style, anchor, tag) => {
                 let plain = style == ScalarStyle::Plain;
-                let value = resolve(&reduce(tag.as_deref()), &text, plain)
-                    .map_err(|message| self.error(span, message).help("remove the tag, or quote the value"))?;
+                let value = resolve(&reduce(tag.as_deref()), &text, plain).map_err(|message| {
+                    self.error(span, message).help("remove the tag, or quote the value")
+                })?;
                 (anchor, value)
             }
             Event::SequenceStart(anchor, _) => (anchor, Value::List(self.sequence(depth)?)),
@@ -216,14 +220,18 @@ impl<'a> Builder<'a> {
         let indent = &line[..line.len() - line.trim_start().len()];
         if let Some(tab) = indent.find('\t') {
             let at = line_start + tab;
-            return Diagnostic::error("stack-file/yaml", "a tab indents this line, which YAML does not allow")
-                .at(self.source.place(at..at + 1))
-                .help("indent with spaces");
+            return Diagnostic::error(
+                "stack-file/yaml",
+                "a tab indents this line, which YAML does not allow",
+            )
+            .at(self.source.place(at..at + 1))
+            .help("indent with spaces");
         }
         let diagnostic = Diagnostic::error("stack-file/yaml", format!("this is not YAML: {}", error.info()))
             .at(self.source.place(at..at));
         if error.info().contains("anchor") {
-            return diagnostic.help("define the anchor (`&name`) before its alias (`*name`), in the same file");
+            return diagnostic
+                .help("define the anchor (`&name`) before its alias (`*name`), in the same file");
         }
         diagnostic.help("check the indentation, the quotes and the brackets of this line and the one above")
     }
@@ -242,8 +250,10 @@ fn reduce(tag: Option<&saphyr_parser::Tag>) -> Tag {
 fn insert(map: &mut Map, key: Node, value: Node) -> Result<(), Diagnostic> {
     let Value::String(name) = key.value else {
         let shown = key.scalar_text();
-        let diagnostic = Diagnostic::error("stack-file/key", format!("a key must be a string, this is {}", key.kind()));
-        let help = shown.map_or("write one name before the colon".into(), |text| format!("quote it: \"{text}\""));
+        let diagnostic =
+            Diagnostic::error("stack-file/key", format!("a key must be a string, this is {}", key.kind()));
+        let help =
+            shown.map_or("write one name before the colon".into(), |text| format!("quote it: \"{text}\""));
         return Err(diagnostic.at(key.place).help(help));
     };
     match map.entry(name) {
@@ -293,7 +303,9 @@ mod tests {
     use super::*;
 
     fn json(text: &str) -> Result<serde_json::Value, String> {
-        parse(&Source::new("t.yml", text)).map(|document| document.root.to_json()).map_err(|error| error.to_string())
+        parse(&Source::new("t.yml", text))
+            .map(|document| document.root.to_json())
+            .map_err(|error| error.to_string())
     }
 
     #[test]

@@ -190,7 +190,8 @@ mod tests {
         assert_eq!(text(resolve(&core("float"), "5", true).unwrap()), "a number:5");
         assert_eq!(text(resolve(&core("binary"), "aGk=", true).unwrap()), "a string:hi");
         assert_eq!(text(resolve(&Tag::Other("!x".into()), "5", true).unwrap()), "a string:5");
-        for (tag, written) in [("bool", "yes"), ("int", "x"), ("null", "x"), ("float", "x"), ("binary", "%")] {
+        for (tag, written) in [("bool", "yes"), ("int", "x"), ("null", "x"), ("float", "x"), ("binary", "%")]
+        {
             assert!(resolve(&core(tag), written, true).is_err(), "!!{tag} {written}");
         }
     }

@@ -44,7 +44,8 @@ impl Timestamp {
     }
 
     fn exists(&self) -> bool {
-        let leap = self.year.is_multiple_of(4) && (!self.year.is_multiple_of(100) || self.year.is_multiple_of(400));
+        let leap =
+            self.year.is_multiple_of(4) && (!self.year.is_multiple_of(100) || self.year.is_multiple_of(400));
         let days = match self.month {
             1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
             4 | 6 | 9 | 11 => 30,
@@ -66,7 +67,8 @@ impl Timestamp {
     /// As RFC 3339: `2024-01-01T00:00:00Z`.
     pub(crate) fn rfc3339(&self) -> String {
         let (sign, hours, minutes) = self.offset();
-        let zone = if self.offset_minutes == 0 { "Z".into() } else { format!("{sign}{hours:02}:{minutes:02}") };
+        let zone =
+            if self.offset_minutes == 0 { "Z".into() } else { format!("{sign}{hours:02}:{minutes:02}") };
         format!("{}T{}{}{zone}", self.date(), self.time(), self.fraction())
     }
 
@@ -159,7 +161,8 @@ mod tests {
 
     #[test]
     fn what_is_no_date_stays_a_string() {
-        for text in ["2024-13-01", "2023-02-29", "2024-01-01T00:00:00", "20240-01-01", "2024-01-01x", "2024-"] {
+        for text in ["2024-13-01", "2023-02-29", "2024-01-01T00:00:00", "20240-01-01", "2024-01-01x", "2024-"]
+        {
             assert_eq!(Timestamp::parse(text), None, "{text}");
         }
     }
