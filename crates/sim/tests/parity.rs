@@ -8,7 +8,6 @@ mod scenario;
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,7 +71,13 @@ async fn the_simulator_shows_what_it_showed_before() {
 fn the_simulator_shows_what_a_real_engine_shows() {
     let all = Arc::new(scenarios());
     let engine = Engine::start();
-    import(&engine, &all);
+    let scripts = all
+        .images
+        .iter()
+        .filter(|(_, image)| !image.missing)
+        .map(|(name, image)| (name.as_str(), script(image)));
+    let scripts: Vec<_> = scripts.collect();
+    engine.import_scripts(scripts.iter().map(|(name, script)| (*name, script.as_str())));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let real = runtime.block_on(real(&engine, &all));
     let paused =
@@ -113,23 +118,4 @@ async fn real(engine: &Engine, all: &Arc<Scenarios>) -> Vec<Vec<Value>> {
         seen.push(run.await.unwrap());
     }
     seen
-}
-
-/// Gives the engine the images: a shell and its libraries, each image with its own command.
-fn import(engine: &Engine, all: &Scenarios) {
-    let folder = tempfile::tempdir().unwrap();
-    let archive = folder.path().join("shell.tar");
-    let pack = "set -e; programs='/bin/sh /bin/sleep /bin/false'; \
-                libraries=$(for program in $programs; do ldd $program | grep -o '/[^ ]*'; done | sort -u); \
-                tar -chf \"$1\" $programs $libraries 2>/dev/null";
-    let status = Command::new("sh").args(["-c", pack, "sh"]).arg(&archive).status().unwrap();
-    assert!(status.success());
-    for (name, image) in all.images.iter().filter(|(_, image)| !image.missing) {
-        let command = format!("CMD {}", json!(["/bin/sh", "-c", script(image)]));
-        let label = format!("LABEL name={name}");
-        let archive = archive.to_str().unwrap();
-        engine
-            .docker(["import", "-c", "ENV PATH=/bin", "-c", &command, "-c", &label, archive, name])
-            .expect_success();
-    }
 }

@@ -8,4 +8,5 @@ pub mod engine;
 pub mod postgres;
 pub mod python;
 pub mod registry;
+mod shell_image;
 pub mod stack;
