@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use diagnostics::Diagnostic;
 
+use crate::files;
+
 /// One stack file, read.
 #[derive(Clone, Debug)]
 pub struct Input {
@@ -25,7 +27,7 @@ impl Input {
                 format!("the stack file {name} cannot be read: {problem}"),
             )
         };
-        let bytes = std::fs::read(path).map_err(|error| {
+        let bytes = files::read(path, files::TEXT_LIMIT).map_err(|error| {
             let help = match error.kind() {
                 std::io::ErrorKind::NotFound => "check the path; relative ones start from the current folder",
                 _ => "check that it is a file and that you may read it",

@@ -1,12 +1,15 @@
 //! Files to a stack: the order of the steps, and the rules that look at a whole file or at all of them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use diagnostics::{Diagnostic, Source};
 
 use crate::decode::{self, Context};
+use crate::includes::Reader;
 use crate::interpolate::interpolate;
 use crate::merge::merge;
+use crate::model::Stack;
 use crate::report::Report;
 use crate::schema::{self, Version};
 use crate::yaml::{self, Node};
@@ -25,38 +28,51 @@ pub fn load(inputs: &[Input], options: &Options) -> Result<Loaded, Vec<Diagnosti
         ]);
     };
     let folder = folder(first, &options.working_dir);
-    let mut files = Vec::new();
-    for input in inputs {
-        if let Some(file) = parse(input, &mut report) {
-            files.push(file);
-        }
-    }
+    let chain = inputs.iter().filter_map(|input| input.path.as_ref());
+    let chain = chain.map(|path| paths::clean(&options.working_dir.join(path))).collect();
+    let mut reader =
+        Reader { environment: &options.environment, folder: &folder, chain, report: &mut report };
+    let stack = load_files(inputs, &mut reader);
     report.check()?;
-    same_version(&files, &mut report);
-    report.check()?;
-    let mut stacks = Vec::new();
-    for mut file in files {
-        // What one step refuses would only be refused again, in other words, by the next one.
-        interpolate(&mut file.root, &options.environment, &mut report);
-        if report.errors.is_empty() {
-            schema::check(&file.root, file.version, &mut report);
-        }
-        ignored::warn(&file.root, &mut report);
-        if report.errors.is_empty() {
-            let context =
-                Context { environment: &options.environment, folder: &folder, version: file.version };
-            stacks.push(decode::decode(&file.root, &context, &mut report));
-        }
-    }
-    report.check()?;
-    let mut stacks = stacks.into_iter();
-    let Some(mut stack) = stacks.next() else { return Err(report.errors) };
-    for over in stacks {
-        merge(&mut stack, over, &mut report);
-    }
+    // Without an error there is a stack: every step that gives none reports why.
+    let Some(mut stack) = stack else { return Err(report.errors) };
     profiles::apply(&mut stack, &options.profiles);
-    report.check()?;
     Ok(Loaded { stack, warnings: report.into_warnings() })
+}
+
+/// The steps for files that are one stack. What one step refuses would only be refused again, in other words,
+/// by the next one, so an error ends it there.
+pub(crate) fn load_files(inputs: &[Input], reader: &mut Reader<'_>) -> Option<Stack> {
+    let parsed: Vec<Option<File>> = inputs.iter().map(|input| parse(input, reader.report)).collect();
+    let files: Vec<File> = parsed.into_iter().collect::<Option<_>>()?;
+    same_version(&files, reader.report);
+    let mut stacks = Vec::new();
+    for file in files {
+        stacks.push(decode(file, reader));
+    }
+    let mut stacks = stacks.into_iter().collect::<Option<Vec<Stack>>>()?.into_iter();
+    let mut stack = stacks.next()?;
+    for over in stacks {
+        merge(&mut stack, over, reader.report);
+    }
+    Some(stack)
+}
+
+/// One file, interpolated, checked and decoded, with what it includes and extends.
+fn decode(mut file: File, reader: &mut Reader<'_>) -> Option<Stack> {
+    let before = reader.report.errors.len();
+    interpolate(&mut file.root, reader.environment, reader.report);
+    if reader.report.errors.len() == before {
+        schema::check(&file.root, file.version, reader.report);
+    }
+    ignored::warn(&file.root, reader.report);
+    if reader.report.errors.len() > before {
+        return None;
+    }
+    let context = Context { environment: reader.environment, folder: reader.folder, version: file.version };
+    let mut stack = decode::decode(&file.root, &context, reader.report);
+    reader.resolve(&mut stack);
+    Some(stack)
 }
 
 struct File {
@@ -106,11 +122,8 @@ fn parse(input: &Input, report: &mut Report) -> Option<File> {
 }
 
 fn same_version(files: &[File], report: &mut Report) {
-    let Some(first) = files.first() else { return };
-    for file in &files[1..] {
-        if file.version == first.version {
-            continue;
-        }
+    let Some((first, rest)) = files.split_first() else { return };
+    for file in rest.iter().filter(|file| file.version != first.version) {
         let place = |file: &File| {
             file.root.get("version").map_or_else(|| file.source.place(0..0), |node| node.place.clone())
         };
@@ -130,3 +143,6 @@ fn folder(first: &Input, working_dir: &Path) -> PathBuf {
     let path = paths::clean(&working_dir.join(path));
     path.parent().map_or_else(|| working_dir.to_owned(), Path::to_owned)
 }
+
+/// The variables of an environment.
+pub(crate) type Environment = BTreeMap<String, String>;

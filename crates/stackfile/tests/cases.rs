@@ -3,6 +3,8 @@
 //! `cases/accepted/<name>/` holds `stack.yml` (or the files that `case.json` lists) and whatever they refer to;
 //! `cases/refused/<name>.yml` is a file that must not be accepted. Snapshots are in `snapshots/`.
 
+#![allow(clippy::unwrap_used)] // The helpers of a test may fail like the test itself.
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

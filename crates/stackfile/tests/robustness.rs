@@ -12,12 +12,12 @@ static SEEDS: LazyLock<Vec<String>> = LazyLock::new(|| {
     let mut seeds = Vec::new();
     let mut folders = vec![root];
     while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
+        for entry in std::fs::read_dir(folder).expect("the cases are there") {
+            let path = entry.expect("a folder can be listed").path();
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|end| end == "yml") {
-                seeds.push(std::fs::read_to_string(path).unwrap());
+                seeds.push(std::fs::read_to_string(path).expect("a case is text"));
             }
         }
     }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::Converter;
 use super::body::{Body, texts};
 use crate::model::{Content, FileObject, FileReference, Keyed};
-use crate::{ExternalObject, ObjectBody};
+use crate::{ExternalObject, ObjectBody, files};
 
 /// The engine refuses secrets and configs from these sizes on (moby, `daemon/cluster`).
 const SECRET_LIMIT: usize = 512_000;
@@ -66,7 +66,7 @@ impl Converter<'_> {
                 self.report.error(refused(format!("the {what} `{key}` has no content")).help(help));
                 return None;
             }
-            Content::File(path) => match std::fs::read(path) {
+            Content::File(path) => match files::read(path, limit) {
                 Ok(data) => data,
                 Err(error) => {
                     let message =

@@ -5,6 +5,7 @@ use diagnostics::Diagnostic;
 use super::Decoder;
 use super::fields::Fields;
 use crate::env_file;
+use crate::files;
 use crate::model::{EnvFile, Keyed, Located};
 use crate::paths;
 use crate::yaml::{Node, Value};
@@ -36,7 +37,7 @@ impl Decoder<'_> {
 
     fn env_file(&mut self, file: &EnvFile) -> Vec<env_file::Line> {
         let path = paths::absolute(self.context.folder, &file.path);
-        let parsed = match std::fs::read(&path) {
+        let parsed = match files::read(&path, files::TEXT_LIMIT) {
             Ok(bytes) => env_file::parse(&path.to_string_lossy(), &bytes),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !file.required => {
                 return Vec::new();

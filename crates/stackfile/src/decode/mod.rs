@@ -38,6 +38,7 @@ pub(crate) fn decode(root: &Node, context: &Context<'_>, report: &mut Report) ->
         volumes: decoder.section(root, "volumes", Decoder::volume),
         secrets: decoder.section(root, "secrets", Decoder::secret),
         configs: decoder.section(root, "configs", Decoder::config),
+        includes: decoder.includes(&fields),
         extensions: extensions(root.as_map()),
         disabled: BTreeSet::new(),
     }

@@ -2,7 +2,7 @@
 
 use super::Decoder;
 use super::fields::Fields;
-use crate::model::{DependsOn, FileReference, Keyed, Located, ServiceNetwork};
+use crate::model::{DependsOn, Extends, FileReference, Include, Keyed, Located, ServiceNetwork};
 use crate::yaml::{Node, Value};
 use crate::{Condition, Dependency};
 
@@ -72,6 +72,37 @@ impl Decoder<'_> {
             ipv4_address: self.text(&fields, "ipv4_address"),
             ipv6_address: self.text(&fields, "ipv6_address"),
         }
+    }
+
+    /// `extends`: a service of this file, or of another one.
+    pub(super) fn extends(&mut self, fields: &Fields<'_>) -> Option<Extends> {
+        let node = fields.get("extends")?;
+        if node.as_str().is_some() {
+            return self.string(node).map(|service| Extends { service, file: None });
+        }
+        let fields = Fields::of(node);
+        self.text(&fields, "service").map(|service| Extends { service, file: self.text(&fields, "file") })
+    }
+
+    /// The top-level `include`.
+    pub(super) fn includes(&mut self, fields: &Fields<'_>) -> Vec<Include> {
+        let list = fields.get("include").and_then(Node::as_list).unwrap_or_default();
+        list.iter()
+            .map(|item| match item.as_str() {
+                Some(_) => {
+                    let paths = self.string(item).into_iter().collect();
+                    Include { paths, project_directory: None, env_files: Vec::new() }
+                }
+                None => {
+                    let fields = Fields::of(item);
+                    Include {
+                        paths: self.strings(&fields, "path"),
+                        project_directory: self.text(&fields, "project_directory"),
+                        env_files: self.strings(&fields, "env_file"),
+                    }
+                }
+            })
+            .collect()
     }
 
     /// `depends_on`: names, or names with conditions.

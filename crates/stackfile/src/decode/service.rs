@@ -34,6 +34,7 @@ impl Decoder<'_> {
             environment: self.environment(fields, &env_file),
             env_file,
             expose: scalars(fields, "expose"),
+            extends: self.extends(fields),
             external_links: self.strings(fields, "external_links"),
             extra_hosts: extra_hosts(fields),
             group_add: scalars(fields, "group_add"),

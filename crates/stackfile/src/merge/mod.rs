@@ -12,6 +12,8 @@ mod lists;
 mod rules;
 mod service;
 
+pub(crate) use service::merge as merge_service;
+
 use crate::model::{Extension, Keyed, Stack};
 use crate::report::Report;
 use crate::yaml::{Node, Value};

@@ -25,7 +25,7 @@ macro_rules! append_each {
 }
 
 /// Lays a service of a later file over one of an earlier file.
-pub(super) fn merge(base: &mut Service, over: Service, report: &mut Report) {
+pub(crate) fn merge(base: &mut Service, over: Service, report: &mut Report) {
     replace_each!(
         base,
         over,
@@ -96,6 +96,7 @@ pub(super) fn merge(base: &mut Service, over: Service, report: &mut Report) {
     lists::mounts(&mut base.volumes, over.volumes);
     deploy(&mut base.deploy, over.deploy, report);
     extensions(&mut base.extensions, over.extensions);
+    replace_even_zero(&mut base.extends, over.extends);
 }
 
 fn append(base: &mut Strings, over: Strings) {

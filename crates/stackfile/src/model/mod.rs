@@ -14,10 +14,12 @@ pub use deploy::{
     Deploy, GenericResource, Limits, Placement, Reservations, Resources, RestartPolicy, UpdateConfig,
 };
 pub use located::Located;
+pub(crate) use objects::Include;
 pub use objects::{
     AddressPool, ClusterSpec, Content, Extension, External, FileObject, Ipam, Network, Secret, Topology,
     Volume,
 };
+pub(crate) use service::Extends;
 pub use service::{
     Build, CredentialSpec, EnvFile, FileReference, Healthcheck, Logging, Mount, MountKind, Port, Service,
     ServiceNetwork, Ulimit,
@@ -55,6 +57,8 @@ pub struct Stack {
     pub secrets: Keyed<FileObject>,
     /// The configs.
     pub configs: Keyed<FileObject>,
+    /// What the file includes; empty once a stack is loaded.
+    pub(crate) includes: Vec<Include>,
     /// Keys that start with `x-`, by key.
     pub extensions: Keyed<Extension>,
     /// The services that are left out because none of their profiles is enabled.

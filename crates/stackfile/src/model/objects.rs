@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use diagnostics::Place;
 use serde_json::Value;
 
-use super::{Flag, Keyed, Text, Texts};
+use super::{Flag, Keyed, Strings, Text, Texts};
 use crate::yaml::Node;
 
 /// A value under a key that starts with `x-`, interpolated.
@@ -30,6 +30,16 @@ pub struct External {
     pub external: bool,
     /// The older `external: {name: ...}`.
     pub name: Text,
+}
+
+/// An entry of the top-level `include`: files that are a stack of their own.
+#[derive(Clone, Debug)]
+pub(crate) struct Include {
+    pub(crate) paths: Strings,
+    /// The folder that their relative paths start from; that of the first file if there is none.
+    pub(crate) project_directory: Text,
+    /// Files with variables for them.
+    pub(crate) env_files: Strings,
 }
 
 /// A network.

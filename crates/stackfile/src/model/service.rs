@@ -35,6 +35,8 @@ pub struct Service {
     pub environment: Keyed<Located<Option<String>>>,
     pub env_file: Vec<EnvFile>,
     pub expose: Strings,
+    /// What this service starts from; gone once a stack is loaded.
+    pub(crate) extends: Option<Extends>,
     pub external_links: Strings,
     /// `host:address`.
     pub extra_hosts: Strings,
@@ -98,6 +100,15 @@ pub struct EnvFile {
     pub path: Located<String>,
     /// Whether a missing file is an error.
     pub required: bool,
+}
+
+/// `extends` of a service.
+#[derive(Clone, Debug)]
+pub(crate) struct Extends {
+    /// The service to start from.
+    pub(crate) service: Located<String>,
+    /// The file that has it; this one if there is none.
+    pub(crate) file: Text,
 }
 
 /// A secret or config that a service mounts.
