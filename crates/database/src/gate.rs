@@ -92,6 +92,15 @@ async fn prepare<'a>(
 ) -> Result<Approach<'a>, MigrateError> {
     let Held { control, lock, epoch } = held;
     judge(options, project, &control, &seen).await?;
+    if project.heads.len() > 1 {
+        let text = format!(
+            "the history has {} heads ({}): all of them are applied. `tidegate revisions merge` writes the revision that \
+             joins them",
+            project.heads.len(),
+            list(&project.heads)
+        );
+        on_event(Event::Warning { code: "several_heads", text });
+    }
     ledger::check(&control, project, &seen.diagnosis.applied, on_event).await;
     let created = extensions::ensure(&control, &seen.wanted, options.environment, on_event).await?;
     let rows = match &seen.diagnosis.repair {

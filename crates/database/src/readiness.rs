@@ -110,7 +110,9 @@ fn judge_server(code: &SqlState, message: &str, settings: &Settings) -> Verdict 
             return Verdict::NotReady(reason);
         }
         "08P01" if message.contains("startup parameter") => {
-            "a connection pooler is in between: point Tidegate and Alembic at PostgreSQL itself".to_owned()
+            "a connection pooler is in between: point Tidegate and Alembic at PostgreSQL itself. A PgBouncer in session \
+             mode works too, with ignore_startup_parameters = options, or here with --lock-timeout 0"
+                .to_owned()
         }
         "08P01" => return Verdict::NotReady(reason),
         "28P01" => format!(

@@ -20,13 +20,12 @@ fn from_empty_to_the_head_and_then_current() {
         "SELECT string_agg(event || ' ' || revision || ' ' || file, ', ' ORDER BY id) FROM tidegate.ledger";
     assert_eq!(project.sql(ledger), "applied r1 r1.py, applied r2 r2.py, applied r3 r3.py");
 
-    let before = project.sql("SELECT pg_current_wal_insert_lsn()");
+    // The second run could not write if it wanted to.
+    project.url = format!("{}?options=-c%20default_transaction_read_only%3Don", project.url);
     let run = project.migrate().ok();
     assert_eq!(run.outcome(), "Current");
     let kinds: Vec<String> = run.events.iter().map(|event| event.to_json()["event"].to_string()).collect();
     assert_eq!(kinds, ["\"ready\"", "\"report\""], "no lock, no Alembic");
-    let written = format!("SELECT pg_current_wal_insert_lsn() - '{before}'::pg_lsn < 8192");
-    assert_eq!(project.sql(&written), "t", "the fast path wrote");
 }
 
 #[test]
@@ -40,6 +39,7 @@ fn two_heads_are_both_applied() {
     let run = project.migrate().ok();
     assert_eq!(run.report().rows, ["left", "right"]);
     assert_eq!(project.rows(), "left,right");
+    assert!(run.messages("warning")[0].starts_with("the history has 2 heads (left, right)"));
     let mut options = project.options();
     options.target = "head".to_owned();
     let refused = project.run(&options);

@@ -127,6 +127,8 @@ fn an_extension_whose_library_is_gone_is_found_by_loading_it() {
     // What an image without the extension leaves: the row and the functions are there, the library is not.
     project
         .sql("UPDATE pg_proc SET probin = '$libdir/hstore-of-another-image' WHERE probin = '$libdir/hstore'");
+    // Also where there is nothing to migrate.
+    assert!(project.alembic(&["upgrade", "head"]).status.success());
     let run = project.run(&named);
     assert_eq!(
         run.error().to_string(),

@@ -273,6 +273,19 @@ fn a_pooler_in_transaction_mode_is_refused_and_leaves_no_lock() {
 }
 
 #[test]
+fn a_pooler_that_takes_no_options_is_told_apart_from_a_database_that_is_not_ready() {
+    let mut project = Project::line();
+    let bouncer = PgBouncer::start_with(server(), "session", "");
+    let started = Instant::now();
+    let run = through(&mut project, &bouncer);
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    assert_eq!(run.error().kind(), "database_refused", "{}", run.error());
+    assert!(run.error().hint().unwrap().contains("a connection pooler is in between"));
+    let options = Options { lock_timeout: Duration::ZERO, ..project.options() };
+    project.run(&options).ok();
+}
+
+#[test]
 fn a_pooler_in_session_mode_is_as_good_as_the_server() {
     let mut project = Project::line();
     let bouncer = PgBouncer::start(server(), "session");

@@ -258,8 +258,14 @@ pub struct PgBouncer {
 }
 
 impl PgBouncer {
-    /// Starts one in the given pool mode (`transaction`, `session`); every database is passed through.
+    /// Starts one in the given pool mode (`transaction`, `session`); every database is passed through, and clients may
+    /// send `options`.
     pub fn start(postgres: &Postgres, pool_mode: &str) -> Self {
+        Self::start_with(postgres, pool_mode, "ignore_startup_parameters = extra_float_digits,options")
+    }
+
+    /// The same with a line of configuration of one's own instead.
+    pub fn start_with(postgres: &Postgres, pool_mode: &str, line: &str) -> Self {
         let program = Path::new("/usr/sbin/pgbouncer");
         assert!(program.exists(), "PgBouncer is missing: run ./test, which installs it (package pgbouncer)");
         let folder = folder_for_server("pgbouncer");
@@ -276,7 +282,7 @@ impl PgBouncer {
             format!(
                 "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
                  listen_port = {port}\nunix_socket_dir =\nauth_type = scram-sha-256\nauth_file = {}\n\
-                 pool_mode = {pool_mode}\nignore_startup_parameters = extra_float_digits,options\n",
+                 pool_mode = {pool_mode}\n{line}\n",
                 postgres.port(),
                 users.display()
             ),

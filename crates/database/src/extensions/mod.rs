@@ -73,13 +73,17 @@ struct Found {
     relocatable: bool,
 }
 
-/// Whether all wanted extensions are installed where they should be, judged by the catalogue alone: the fast path's
-/// question. Libraries are not loaded here.
+/// Whether all wanted extensions are installed where they should be and can be loaded: the fast path's question. The
+/// catalogue alone would call an extension present whose files went away with the last image.
 pub(crate) async fn all_present(control: &Connection, wanted: &[Wanted]) -> Result<bool, MigrateError> {
     let found = look(control, wanted).await?;
-    Ok(wanted
-        .iter()
-        .all(|wanted| found.get(&wanted.name).is_some_and(|found| misplaced(wanted, found).is_none())))
+    for wanted in wanted {
+        let placed = found.get(&wanted.name).is_some_and(|found| misplaced(wanted, found).is_none());
+        if !placed || library_gone(control, &wanted.name).await?.is_some() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Makes sure of every wanted extension. Must run under the migration lock: two runners that create one extension at
