@@ -3,10 +3,13 @@
 //! Data only. A body is what the official client sends to the Engine API (docker/cli, `cli/compose/convert`),
 //! as raw JSON.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use diagnostics::{Diagnostic, Place};
 use serde_json::Value;
+
+use crate::yaml::Node;
 
 /// Everything a stack asks for, under one namespace.
 #[derive(Clone, Debug)]
@@ -33,6 +36,8 @@ pub struct Desired {
     pub extension: Option<Value>,
     /// Where the top-level `x-tidegate` key is.
     pub extension_place: Option<Place>,
+    /// Where each key below it is, by its path: `gate.extensions`.
+    pub extension_places: BTreeMap<String, Place>,
 }
 
 /// A network to create.
@@ -140,4 +145,15 @@ impl Condition {
             Self::ServiceCompletedSuccessfully => "service_completed_successfully",
         }
     }
+}
+
+/// The places of all keys of a map and the maps below it, by their paths.
+pub(crate) fn key_places(node: &Node) -> BTreeMap<String, Place> {
+    let mut places = BTreeMap::new();
+    for (key, entry) in node.as_map().into_iter().flatten() {
+        let below = key_places(&entry.node).into_iter();
+        places.extend(below.map(|(path, place)| (format!("{key}.{path}"), place)));
+        places.insert(key.clone(), entry.key.clone());
+    }
+    places
 }

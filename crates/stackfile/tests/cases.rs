@@ -60,11 +60,14 @@ fn show(desired: &Desired) -> Value {
     let names = |objects: &[stackfile::ExternalObject]| -> Vec<String> {
         objects.iter().map(|object| object.name.clone()).collect()
     };
+    let places: BTreeMap<&String, String> =
+        desired.extension_places.iter().map(|(path, place)| (path, place.to_string())).collect();
     json!({
         "requests": stackfile::requests(desired),
         "depends_on": waits,
         "extension": desired.extension,
         "extension_place": desired.extension_place.as_ref().map(ToString::to_string),
+        "extension_places": places,
         "external_networks": desired.external_networks.iter().map(|n| n.name.clone()).collect::<Vec<_>>(),
         "external_secrets": names(&desired.external_secrets),
         "external_configs": names(&desired.external_configs),

@@ -15,6 +15,7 @@ mod task;
 
 use diagnostics::Diagnostic;
 
+use crate::desired::key_places;
 use crate::model::{Stack, Texts};
 use crate::report::Report;
 use crate::{Desired, ServiceBody};
@@ -57,6 +58,7 @@ pub fn convert(stack: &Stack, namespace: &str) -> Result<Desired, Vec<Diagnostic
         warnings: converter.report.into_warnings(),
         extension: extension.map(crate::model::Extension::to_json),
         extension_place: extension.map(|extension| extension.place.clone()),
+        extension_places: extension.map(|extension| key_places(&extension.node)).unwrap_or_default(),
     })
 }
 

@@ -84,25 +84,23 @@ impl Decoder<'_> {
         self.text(&fields, "service").map(|service| Extends { service, file: self.text(&fields, "file") })
     }
 
-    /// The top-level `include`.
+    /// The top-level `include`: paths, or paths with a folder and variables of their own.
     pub(super) fn includes(&mut self, fields: &Fields<'_>) -> Vec<Include> {
         let list = fields.get("include").and_then(Node::as_list).unwrap_or_default();
-        list.iter()
-            .map(|item| match item.as_str() {
-                Some(_) => {
-                    let paths = self.string(item).into_iter().collect();
-                    Include { paths, project_directory: None, env_files: Vec::new() }
-                }
-                None => {
-                    let fields = Fields::of(item);
-                    Include {
-                        paths: self.strings(&fields, "path"),
-                        project_directory: self.text(&fields, "project_directory"),
-                        env_files: self.strings(&fields, "env_file"),
-                    }
-                }
-            })
-            .collect()
+        list.iter().map(|item| self.include(item)).collect()
+    }
+
+    fn include(&mut self, node: &Node) -> Include {
+        if node.as_str().is_some() {
+            let paths = self.string(node).into_iter().collect();
+            return Include { paths, project_directory: None, env_files: Vec::new() };
+        }
+        let fields = Fields::of(node);
+        Include {
+            paths: self.strings(&fields, "path"),
+            project_directory: self.text(&fields, "project_directory"),
+            env_files: self.strings(&fields, "env_file"),
+        }
     }
 
     /// `depends_on`: names, or names with conditions.
