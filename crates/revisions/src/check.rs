@@ -17,6 +17,10 @@ const LONGEST_ID: usize = 32;
 /// Characters that have a meaning in targets (alembic, script/revision.py, `_revision_illegal_chars`).
 const RESERVED: [char; 4] = ['@', '-', '+', ':'];
 
+/// How many missing names get a suggestion: comparing every name with every other takes its time, and a tree with
+/// more of them has another problem than slips.
+const SUGGESTIONS: usize = 20;
+
 /// How many files of a cycle are shown.
 const SHOWN: usize = 8;
 
@@ -93,7 +97,14 @@ impl<'a> Names<'a> {
                 match self.nodes.get(name.as_str()) {
                     Some(node) if !found.contains(node) => found.push(*node),
                     Some(_) => {}
-                    None => errors.push(self.missing(revision, name, declaration, place)),
+                    None => {
+                        let similar = if errors.len() < SUGGESTIONS {
+                            similar(name, self.nodes.keys().copied())
+                        } else {
+                            Vec::new()
+                        };
+                        errors.push(missing(revision, name, declaration, place, &similar));
+                    }
                 }
             }
             found
@@ -103,29 +114,27 @@ impl<'a> Names<'a> {
             depends: find(&revision.depends_on, "depends_on", revision.depends_on_place.as_ref()),
         }
     }
+}
 
-    fn missing(
-        &self,
-        revision: &Revision,
-        name: &str,
-        declaration: &str,
-        place: Option<&Place>,
-    ) -> Diagnostic {
-        let place = narrow(place.unwrap_or(&revision.place), name);
-        let message = format!("`{declaration}` of '{}' names '{name}', which no file declares", revision.id);
-        let otherwise = "add the file that declares it (was it left out of a merge or of the image?), or correct \
-                         the name";
-        if name.is_empty() {
-            return Diagnostic::error("revision-graph/missing-parent", message)
-                .at(place)
-                .help("name the parent, or write None for the first revision of a branch");
+fn missing(
+    revision: &Revision,
+    name: &str,
+    declaration: &str,
+    place: Option<&Place>,
+    similar: &[String],
+) -> Diagnostic {
+    let place = narrow(place.unwrap_or(&revision.place), name);
+    let message = format!("`{declaration}` of '{}' names '{name}', which no file declares", revision.id);
+    let otherwise =
+        "add the file that declares it (was it left out of a merge or of the image?), or correct the name";
+    let help = match did_you_mean(similar) {
+        _ if name.is_empty() => {
+            "name the parent, or write None for the first revision of a branch".to_owned()
         }
-        let help = match did_you_mean(&similar(name, self.nodes.keys().copied())) {
-            Some(question) => format!("{question} Otherwise {otherwise}"),
-            None => otherwise.to_owned(),
-        };
-        Diagnostic::error("revision-graph/missing-parent", message).at(place).help(help)
-    }
+        Some(question) => format!("{question} Otherwise {otherwise}"),
+        None => otherwise.to_owned(),
+    };
+    Diagnostic::error("revision-graph/missing-parent", message).at(place).help(help)
 }
 
 fn duplicate_id(revision: &Revision, first: &Revision) -> Diagnostic {

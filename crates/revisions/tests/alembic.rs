@@ -6,17 +6,16 @@
 
 mod common;
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 
 use common::compare::differences;
+use common::python::{ask, python_with_alembic, seed};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use serde_json::{Value, json};
 
-const ALEMBIC: &str = "1.20.1";
 const GRAPHS: usize = 80;
 
 #[test]
@@ -27,9 +26,10 @@ fn random_graphs_get_the_answers_of_the_real_alembic() {
     let questions: Vec<Value> = (0..GRAPHS)
         .map(|number| graph().new_tree(&mut runner).unwrap().current().questions(number))
         .collect();
-    let answers = ask(&python, &questions);
+    let answers = ask(&python, "answers.py", &Value::Array(questions));
+    let answers = answers.as_array().unwrap();
     assert_eq!(answers.len(), GRAPHS);
-    let found = differences(&answers);
+    let found = differences(answers);
     assert!(
         found.is_empty(),
         "TIDEGATE_TEST_SEED={seed}: {} differences:\n{}",
@@ -39,12 +39,6 @@ fn random_graphs_get_the_answers_of_the_real_alembic() {
     let plans: usize = answers.iter().filter_map(|graph| graph["plans"].as_array()).map(Vec::len).sum();
     assert!(plans > GRAPHS * 10, "only {plans} plans were compared");
     println!("{GRAPHS} graphs, {plans} plans, seed {seed}");
-}
-
-/// Another one in every run; a failure names it.
-fn seed() -> u64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    std::env::var("TIDEGATE_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(now.as_secs())
 }
 
 /// A graph as choices that are always acyclic: a revision's parents come from the revisions before it.
@@ -149,53 +143,136 @@ fn ask_about(rows: &[String], names: &[String]) -> Vec<Value> {
         .collect()
 }
 
-fn ask(python: &Path, questions: &[Value]) -> Vec<Value> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/alembic/answers.py");
-    let mut child = Command::new(python)
-        .arg(script)
-        .env("PYTHONHASHSEED", "0")
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let text = serde_json::to_vec(questions).unwrap();
-    // The script reads everything before it writes, so neither side can wait for the other.
-    stdin.write_all(&text).unwrap();
-    drop(stdin);
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success());
-    serde_json::from_slice(&output.stdout).unwrap()
+/// Statements of which a random file is made: every way to bind a name that Python has, and some that bind none.
+const STATEMENTS: [&str; 42] = [
+    "revision = 'a1'",
+    "revision = 'b' 'c'",
+    "revision: str = 'd1'",
+    "revision, down_revision = 'e1', 'f1'",
+    "(revision, *rest) = ('g1', 'h1')",
+    "name = revision = 'i1'",
+    "(revision := 'j1')",
+    "import os as revision",
+    "while True:\n    revision = 'k1'\n    break",
+    "async def revision():\n    pass",
+    "values = [revision for revision in ('l1',)]",
+    "def rebind():\n    global revision\n    revision = 'm1'\n\nrebind()",
+    "def local():\n    revision = 'n1'\n\nlocal()",
+    "down_revision = None",
+    "down_revision = 'o1'",
+    "down_revision = ('p1', 'q1')",
+    "down_revision = ['r1'] + ['s1']",
+    "down_revision = [*('t1',), 'u1']",
+    "down_revision = ()",
+    "down_revision = {'v1'}",
+    "down_revision = down_revision",
+    "PARENT = 'w1'\ndown_revision = PARENT",
+    "from os import sep as down_revision",
+    "if 'x' == 'y':\n    down_revision = 'x1'\nelse:\n    down_revision = 'y1'",
+    "[down_revision, depends_on] = ['z1', 'a2']",
+    "class Holder:\n    down_revision = 'b2'",
+    "depends_on = down_revision",
+    "depends_on = branch_labels = 'c2'",
+    "depends_on: str",
+    "depends_on = f'{1}x'",
+    "depends_on = ('d2')",
+    "try:\n    depends_on = ('e2',)\nexcept NameError as depends_on:\n    pass",
+    "with open('/dev/null') as depends_on:\n    pass",
+    "match 'f2':\n    case depends_on:\n        pass",
+    "def depends_on():\n    pass",
+    "depends_on = None\ndel depends_on",
+    "later = lambda: (depends_on := 'g2')",
+    "for branch_labels in ('h2', 'i2'):\n    pass",
+    "branch_labels = ('j2',)\nbranch_labels += ('k2',)",
+    "branch_labels = str('l2')",
+    "branch_labels = 'm2' if 'revision' else 'n2'",
+    "branch_labels = (\n    'o2',  # the first\n    'p2',\n)",
+];
+
+#[test]
+fn random_files_declare_what_python_says_or_are_marked_as_computed() {
+    let Some(python) = python_with_alembic() else { return };
+    let seed = seed();
+    let mut runner = TestRunner::new(Config { rng_seed: RngSeed::Fixed(seed), ..Config::default() });
+    let statements = prop::collection::vec(prop::sample::select(STATEMENTS.to_vec()), 2..9);
+    let texts: Vec<String> =
+        (0..1500).map(|_| statements.new_tree(&mut runner).unwrap().current().join("\n") + "\n").collect();
+    let answers = ask(&python, "declarations.py", &json!(texts));
+    let (mut compared, mut computed) = (0, 0);
+    for (text, answer) in texts.iter().zip(answers.as_array().unwrap()) {
+        if answer.get("error").is_some() {
+            continue;
+        }
+        match agree(text, answer) {
+            Ok(0) => computed += 1,
+            Ok(count) => compared += count,
+            Err(what) => panic!("TIDEGATE_TEST_SEED={seed}: {what}\n{text}\nPython: {answer}"),
+        }
+    }
+    assert!(compared > 300 && computed > 100, "{compared} compared, {computed} computed");
+    println!("{compared} declarations compared, {computed} files computed, seed {seed}");
 }
 
-/// A Python that has the Alembic to compare with: made once, in the project's build folder.
-fn python_with_alembic() -> Option<PathBuf> {
-    let environment =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../build").join(format!("alembic-{ALEMBIC}"));
-    let python = environment.join("bin/python");
-    let has_alembic = || {
-        let check = format!("import alembic; assert alembic.__version__ == '{ALEMBIC}'");
-        run(Command::new(&python).args(["-c", &check]))
+/// How many declarations are the same; none when the file was refused for a reason that Python confirms.
+fn agree(text: &str, answer: &Value) -> Result<usize, String> {
+    let absent = |name: &str| answer.get(name).is_none();
+    let revision = match revisions::read_text(Path::new("x.py"), text.as_bytes()) {
+        Ok(revision) => revision,
+        Err(error) if error.code == revisions::COMPUTED => return Ok(0),
+        Err(error) if error.code == "revision-file/no-revision" && absent("revision") => return Ok(0),
+        Err(error) if error.code == "revision-file/no-down-revision" && absent("down_revision") => {
+            return Ok(0);
+        }
+        Err(error) => return Err(format!("refused: {error}")),
     };
-    if has_alembic() {
-        return Some(python);
+    let known = |name: &str| revision.dynamic.iter().all(|dynamic| dynamic.name != name);
+    let ours = [
+        ("revision", json!([revision.id])),
+        ("down_revision", json!(revision.down_revision)),
+        ("depends_on", json!(revision.depends_on)),
+        ("branch_labels", json!(revision.branch_labels)),
+    ];
+    let mut count = 0;
+    for (name, ours) in ours.iter().filter(|(name, _)| known(name)) {
+        count += 1;
+        if *ours != answer.get(name).cloned().unwrap_or(json!([])) {
+            return Err(format!("{name} is {ours}"));
+        }
     }
-    let made = run(Command::new("python3").args(["-m", "venv"]).arg(&environment))
-        && run(Command::new(&python).args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            &format!("alembic=={ALEMBIC}"),
-        ]));
-    if made && has_alembic() {
-        return Some(python);
-    }
-    println!("skipped: Alembic {ALEMBIC} could not be installed, so nothing was compared with it");
-    None
+    Ok(count)
 }
 
-fn run(command: &mut Command) -> bool {
-    command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+#[test]
+fn a_merge_is_the_file_that_alembic_writes() {
+    let Some(python) = python_with_alembic() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let alembic = |arguments: &[&str]| {
+        let mut command = Command::new(python.with_file_name("alembic"));
+        let done = command.args(arguments).current_dir(folder.path()).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stdout));
+    };
+    alembic(&["init", "migrations"]);
+    alembic(&["revision", "--rev-id", "a1", "-m", "base"]);
+    alembic(&["revision", "--rev-id", "b1", "--head", "a1", "-m", "left"]);
+    alembic(&["revision", "--rev-id", "c1", "--head", "a1", "--splice", "-m", "right"]);
+    let options = revisions::ConfigOptions {
+        directory: folder.path().to_owned(),
+        ..revisions::ConfigOptions::default()
+    };
+    let config = revisions::find_config(&options).unwrap();
+    let history = revisions::read(&config).unwrap();
+    let message = "Merge the \"left\" & right, in a name that is long enough to be cut";
+    let (heads, created) = (common::owned(&history.heads()), jiff::Zoned::now());
+    let template = std::fs::read_to_string(config.script_location.join("script.py.mako")).unwrap();
+    let request = revisions::MergeRequest {
+        template: Some(&template),
+        ..revisions::MergeRequest::new(&config, &heads, message, "m1", &created)
+    };
+    let ours = revisions::merge_file(&history, &request).unwrap();
+    alembic(&["merge", "heads", "--rev-id", "m1", "-m", message]);
+    let theirs = std::fs::read_to_string(config.version_locations[0].join(&ours.name)).unwrap();
+    let without_date = |text: &str| {
+        text.lines().filter(|line| !line.starts_with("Create Date")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(without_date(&ours.text), without_date(&theirs));
 }

@@ -17,7 +17,7 @@ pub(crate) fn read_file(
 ) -> Result<Revision, Diagnostic> {
     let parsed = parse(source)?;
     let body = parsed.suite();
-    let bindings = Bindings::of(body);
+    let bindings = Bindings::of(body, source.text());
     let reader = Reader { file, source, bindings };
     let mut revision = match answer {
         None => reader.read()?,

@@ -44,11 +44,19 @@ pub(crate) struct Bindings<'a> {
 }
 
 impl<'a> Bindings<'a> {
-    /// Reads the top level of a module, in order: the last binding of a name wins.
-    pub(crate) fn of(body: &'a [Stmt]) -> Self {
+    /// Reads the top level of a module, in order: the last binding of a name wins, unless a function may rebind it.
+    pub(crate) fn of(body: &'a [Stmt], text: &str) -> Self {
         let mut bindings = Self::default();
         for statement in body {
             bindings.read(statement);
+        }
+        // Almost no file has the word; the others need not be walked.
+        if text.contains("global") {
+            let mut rebound = Rebound::default();
+            rebound.visit_body(body);
+            for (name, range) in rebound.names {
+                bindings.computed(name, range);
+            }
         }
         bindings
     }
@@ -190,6 +198,23 @@ impl<'a> BoundNames<'a> {
         let bound = name.as_str().split('.').next().unwrap_or_default();
         self.names.push((bound, bytes(alias.range())));
     }
+}
+
+/// Names that functions declare `global`: a call may bind them at any time.
+#[derive(Default)]
+struct Rebound<'a> {
+    names: Vec<(&'a str, Range<usize>)>,
+}
+
+impl<'a> Visitor<'a> for Rebound<'a> {
+    fn visit_stmt(&mut self, statement: &'a Stmt) {
+        if let Stmt::Global(global) = statement {
+            self.names.extend(global.names.iter().map(|name| (name.as_str(), bytes(name.range()))));
+        }
+        walk_stmt(self, statement);
+    }
+
+    fn visit_expr(&mut self, _: &'a Expr) {}
 }
 
 impl<'a> Visitor<'a> for BoundNames<'a> {

@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub)]
 
 pub mod compare;
+pub mod python;
 
 use std::path::{Path, PathBuf};
 
