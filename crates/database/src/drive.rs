@@ -101,7 +101,9 @@ impl Ready<'_> {
             bridged: false,
             elsewhere: Vec::new(),
         };
-        let run = alembic::run(invocation, &self.options.variables, self.settings, &mut watcher).await?;
+        let run =
+            alembic::run(invocation, &self.options.variables, self.settings.password.as_ref(), &mut watcher)
+                .await?;
         Ok(run)
     }
 
@@ -246,6 +248,7 @@ impl Watch for Watcher<'_, '_> {
             Message::Error { revision: Some(revision), .. } => self.revision(revision, "failed", None),
             Message::Configured { .. }
             | Message::Autocommit { .. }
+            | Message::Script { .. }
             | Message::Error { revision: None, .. } => {}
         }
     }

@@ -107,6 +107,14 @@ pub enum MigrateError {
         /// The operator's choices.
         hint: String,
     },
+    /// Revision files compute what they declare, and the project's Python did not say what.
+    #[error("some revision files compute what they declare, and {command} could not say what: {reason}")]
+    Computed {
+        /// The command line.
+        command: String,
+        /// Why not.
+        reason: String,
+    },
     /// Alembic could not be started.
     #[error("{command} cannot be started: {reason}")]
     Start {
@@ -170,6 +178,7 @@ impl MigrateError {
             Self::Fence { .. } => "fence",
             Self::Extension(_) => "extension",
             Self::Rows { state, .. } => state,
+            Self::Computed { .. } => "computed",
             Self::Start { .. } => "start",
             Self::Alembic { .. } => "alembic",
             Self::Unverified { .. } => "unverified",
@@ -181,7 +190,11 @@ impl MigrateError {
     /// Who has to act.
     pub fn category(&self) -> Category {
         match self {
-            Self::History(_) | Self::Target(_) | Self::Settings(_) | Self::Argument { .. } => Category::Input,
+            Self::History(_)
+            | Self::Target(_)
+            | Self::Settings(_)
+            | Self::Argument { .. }
+            | Self::Computed { .. } => Category::Input,
             Self::NotReady { .. }
             | Self::DatabaseRefused { .. }
             | Self::Query { .. }
@@ -219,6 +232,9 @@ impl MigrateError {
                                    again: SELECT pg_terminate_backend(PID)"
                 .to_owned(),
             Self::Extension(refusal) => refusal.hint(),
+            Self::Computed { .. } => {
+                "write the values as literals, or make the command work in this image".to_owned()
+            }
             Self::Start { .. } => {
                 "name the project's Alembic command with --alembic or TIDEGATE_ALEMBIC (`flask db` for Flask-Migrate)"
                     .to_owned()

@@ -4,6 +4,7 @@
 //! [`migrate`] is the whole of it; what happens is told in [`Event`]s, the last of which is a [`Report`].
 
 mod alembic;
+mod answers;
 mod backoff;
 mod connect;
 mod drive;

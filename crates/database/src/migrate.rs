@@ -46,7 +46,10 @@ async fn cross(
     report: &mut Report,
     on_event: &mut dyn FnMut(Event),
 ) -> Result<Outcome, MigrateError> {
-    let project = Project::load(options)?;
+    let project = tokio::select! {
+        project = Project::load(options) => project?,
+        () = stop.clone() => return Err(MigrateError::Interrupted(None)),
+    };
     report.heads.clone_from(&project.heads);
     for warning in project.history.warnings() {
         on_event(Event::Warning { code: warning.code, text: warning.to_string() });

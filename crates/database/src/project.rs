@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use revisions::{Config, ConfigOptions, ExtensionNeed, History, find_config, required_extensions};
+use revisions::{COMPUTED, Config, ConfigOptions, ExtensionNeed, History, find_config, required_extensions};
 use sha2::{Digest, Sha256};
 
+use crate::answers;
 use crate::error::MigrateError;
 use crate::options::Options;
 use crate::rows::VersionTable;
@@ -26,7 +27,7 @@ pub(crate) struct Project {
 
 impl Project {
     /// Reads configuration and revision files; anything wrong with them ends here, before a connection is opened.
-    pub(crate) fn load(options: &Options) -> Result<Self, MigrateError> {
+    pub(crate) async fn load(options: &Options) -> Result<Self, MigrateError> {
         let environment: BTreeMap<String, String> = CONFIG_VARIABLES
             .into_iter()
             .filter_map(|name| Some((name.to_owned(), options.variables.get(name)?.to_owned())))
@@ -38,7 +39,17 @@ impl Project {
             environment,
         })
         .map_err(|diagnostic| MigrateError::History(vec![diagnostic]))?;
-        let history = revisions::read(&config).map_err(MigrateError::History)?;
+        let history = match revisions::read(&config) {
+            Ok(history) if history.dynamic().next().is_none() => history,
+            Err(errors) if errors.iter().any(|error| error.code != COMPUTED) => {
+                return Err(MigrateError::History(errors));
+            }
+            // Some files compute what they declare: only the project's own Python knows.
+            Ok(_) | Err(_) => {
+                let answers = answers::ask(options, &config).await?;
+                revisions::read_with(&config, &answers).map_err(MigrateError::History)?
+            }
+        };
         let needs = required_extensions(&history);
         let table = VersionTable::of(&config);
         // Relative targets (`+1`) name something only once the rows are known.

@@ -177,3 +177,17 @@ fn a_migration_of_another_database_is_no_success() {
     );
     assert_eq!(project.migrate().ok().outcome(), "Migrated");
 }
+
+#[test]
+fn what_a_file_computes_is_asked_of_the_projects_python() {
+    let mut project = Project::new()
+        .revision("e1", "None\nbranch_labels = ('expand',)", &table("e1"))
+        .revision("c1", "None\ndepends_on = 'e' + str(1)", &table("c1"));
+    let run = project.migrate().ok();
+    assert_eq!(run.report().applied, ["e1", "c1"]);
+    assert_eq!(project.rows(), "c1", "depends_on counts");
+    assert_eq!(project.migrate().ok().outcome(), "Current");
+    let options = Options { alembic: "false".to_owned(), ..project.options() };
+    let run = project.run(&options);
+    assert_eq!(run.error().kind(), "computed");
+}

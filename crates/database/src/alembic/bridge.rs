@@ -49,6 +49,19 @@ pub(crate) enum Message {
         /// Its id.
         revision: Option<String>,
     },
+    /// What a revision file declares, once Python has imported it.
+    Script {
+        /// The file.
+        path: PathBuf,
+        /// `revision`.
+        revision: String,
+        /// `down_revision`.
+        down_revision: Vec<String>,
+        /// `depends_on`.
+        depends_on: Vec<String>,
+        /// `branch_labels`.
+        branch_labels: Vec<String>,
+    },
     /// The run fails.
     Error {
         /// Where.

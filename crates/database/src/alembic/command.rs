@@ -18,32 +18,9 @@ pub(crate) struct Invocation {
 }
 
 impl Invocation {
-    /// `COMMAND [-c CONFIG] upgrade TARGET`, or `flask db upgrade [-d FOLDER] TARGET`.
+    /// `COMMAND [-c CONFIG] upgrade TARGET`, or `flask db upgrade [-d FOLDER] TARGET`, with marked sessions.
     pub(crate) fn upgrade(options: &Options, application_name: &str) -> Result<Self, MigrateError> {
-        let mut words = split(&options.alembic).ok_or_else(|| MigrateError::Argument {
-            message: format!("the Alembic command {:?} has a quote that does not end", options.alembic),
-            hint: "write it as in a shell: alembic, flask db, python -m alembic".to_owned(),
-        })?;
-        if words.is_empty() {
-            words.push("alembic".to_owned());
-        }
-        // Flask-Migrate's commands are a group named `db`, whatever the program that offers it (`superset db`).
-        if words.len() > 1 && words.last().is_some_and(|last| last == "db") {
-            words.push("upgrade".to_owned());
-            if let Some(config) = options.config.first() {
-                words.push("-d".to_owned());
-                words.push(flask_folder(config, &options.directory).display().to_string());
-            }
-        } else {
-            for config in &options.config {
-                words.push("-c".to_owned());
-                words.push(ini(config, &options.directory).display().to_string());
-            }
-            if let Some(section) = &options.section {
-                words.extend(["-n".to_owned(), section.clone()]);
-            }
-            words.push("upgrade".to_owned());
-        }
+        let mut words = words(options, "upgrade")?;
         words.push(options.target.clone());
         let variables = vec![
             ("PGAPPNAME".to_owned(), application_name.to_owned()),
@@ -56,10 +33,45 @@ impl Invocation {
         Ok(Self { words, variables, directory: options.directory.clone() })
     }
 
+    /// `COMMAND heads`: imports every revision file and opens no database. The bridge tells what the files declare.
+    pub(crate) fn scripts(options: &Options) -> Result<Self, MigrateError> {
+        let variables = vec![("TIDEGATE_ANSWERS".to_owned(), "1".to_owned())];
+        Ok(Self { words: words(options, "heads")?, variables, directory: options.directory.clone() })
+    }
+
     /// The command line, for messages.
     pub(crate) fn shown(&self) -> String {
         self.words.join(" ")
     }
+}
+
+/// The project's command with its configuration, up to and including one of Alembic's commands.
+fn words(options: &Options, command: &str) -> Result<Vec<String>, MigrateError> {
+    let mut words = split(&options.alembic).ok_or_else(|| MigrateError::Argument {
+        message: format!("the Alembic command {:?} has a quote that does not end", options.alembic),
+        hint: "write it as in a shell: alembic, flask db, python -m alembic".to_owned(),
+    })?;
+    if words.is_empty() {
+        words.push("alembic".to_owned());
+    }
+    // Flask-Migrate's commands are a group named `db`, whatever the program that offers it (`superset db`).
+    if words.len() > 1 && words.last().is_some_and(|last| last == "db") {
+        words.push(command.to_owned());
+        if let Some(config) = options.config.first() {
+            words.push("-d".to_owned());
+            words.push(flask_folder(config, &options.directory).display().to_string());
+        }
+        return Ok(words);
+    }
+    for config in &options.config {
+        words.push("-c".to_owned());
+        words.push(ini(config, &options.directory).display().to_string());
+    }
+    if let Some(section) = &options.section {
+        words.extend(["-n".to_owned(), section.clone()]);
+    }
+    words.push(command.to_owned());
+    Ok(words)
 }
 
 /// The server settings of Alembic's sessions in libpq's form, after those that are there already. Also used for our

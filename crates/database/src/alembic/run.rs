@@ -14,7 +14,8 @@ use super::bridge::{Bridge, Message};
 use super::command::Invocation;
 use crate::error::MigrateError;
 use crate::rows::VersionTable;
-use crate::settings::{Settings, Variables};
+use crate::secret::Secret;
+use crate::settings::Variables;
 
 /// How long the process group may take to end after SIGTERM. Swarm gives a task ten seconds in all.
 const GRACE: Duration = Duration::from_secs(3);
@@ -70,9 +71,10 @@ pub(crate) trait Watch {
 pub(crate) async fn run(
     invocation: &Invocation,
     variables: &Variables,
-    settings: &Settings,
+    password: Option<&Secret>,
     watch: &mut impl Watch,
 ) -> Result<Run, MigrateError> {
+    let hidden = |text: &str| password.map_or_else(|| text.to_owned(), |password| password.redact(text));
     let (messages, mut told) = mpsc::unbounded_channel();
     // Without the bridge the run is less talkative, not less safe.
     let bridge = Bridge::open(messages).ok();
@@ -87,9 +89,9 @@ pub(crate) async fn run(
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     run.ended = loop {
         tokio::select! {
-            Some((stream, line)) = written.recv() => run.line(stream, &settings.redact(&line), watch),
+            Some((stream, line)) = written.recv() => run.line(stream, &hidden(&line), watch),
             Some(message) = told.recv() => {
-                run.message(message, settings, watch);
+                run.message(message, &hidden, watch);
                 watch.tick().await;
             }
             status = child.wait() => break Ended::Exited(status.map_err(|error| failed(invocation, &error))?),
@@ -102,12 +104,12 @@ pub(crate) async fn run(
     };
     let _ = timeout(DRAIN, async {
         while let Some((stream, line)) = written.recv().await {
-            run.line(stream, &settings.redact(&line), watch);
+            run.line(stream, &hidden(&line), watch);
         }
     })
     .await;
     while let Ok(message) = told.try_recv() {
-        run.message(message, settings, watch);
+        run.message(message, &hidden, watch);
     }
     Ok(run)
 }
@@ -142,14 +144,14 @@ impl Run {
         watch.line(stream, line);
     }
 
-    fn message(&mut self, message: Message, settings: &Settings, watch: &mut impl Watch) {
+    fn message(&mut self, message: Message, hidden: &impl Fn(&str) -> String, watch: &mut impl Watch) {
         let message = match message {
             Message::Error { revision, class, text, sqlstate, statement } => Message::Error {
                 revision,
                 class,
-                text: settings.redact(&text),
+                text: hidden(&text),
                 sqlstate,
-                statement: statement.map(|statement| settings.redact(&statement)),
+                statement: statement.map(|statement| hidden(&statement)),
             },
             other => other,
         };
