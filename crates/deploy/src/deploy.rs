@@ -65,6 +65,8 @@ async fn prepare<A: Api>(
     options: &Options,
     sink: Sink<'_>,
 ) -> Result<(Target, Live, Plan), Error> {
+    // What the files alone can tell is told before anybody is asked.
+    Target::new(desired.clone(), &BTreeMap::new()).map_err(Error::Input)?;
     observe::require_manager(api).await?;
     let before = observe::live(api, &desired.namespace, None).await?;
     let images = images::resolve(api, &desired, &before, options.resolve_image, sink).await;

@@ -13,7 +13,7 @@ pub enum Error {
     #[error(transparent)]
     Engine(#[from] engine::Error),
     /// The stack file was refused.
-    #[error("the stack file was refused")]
+    #[error("the stack files were refused; nothing was changed")]
     Input(Vec<Diagnostic>),
     /// Something that the stack file calls external is not there.
     #[error("these external objects do not exist: {}", names.join(", "))]

@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
-use diagnostics::{Diagnostic, Place};
+use diagnostics::Diagnostic;
 use serde_json::{Map, Value};
+use stackfile::Desired;
 
 /// Label under `deploy.labels`: how long the service may take to converge (`90s`, `5m`).
 pub(crate) const TIMEOUT_LABEL: &str = "tidegate.timeout";
@@ -67,16 +68,16 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Reads the `x-tidegate` section; `None` is a file without one.
-    pub fn read(section: Option<&Value>, place: Option<&Place>) -> Result<Self, Vec<Diagnostic>> {
-        let mut reader = Reader { place, problems: Vec::new() };
-        let settings = reader.settings(section.unwrap_or(&Value::Null));
+    /// Reads the `x-tidegate` section, if there is one.
+    pub fn read(desired: &Desired) -> Result<Self, Vec<Diagnostic>> {
+        let mut reader = Reader { desired, problems: Vec::new() };
+        let settings = reader.settings(desired.extension.as_ref().unwrap_or(&Value::Null));
         if reader.problems.is_empty() { Ok(settings) } else { Err(reader.problems) }
     }
 }
 
 struct Reader<'a> {
-    place: Option<&'a Place>,
+    desired: &'a Desired,
     problems: Vec<Diagnostic>,
 }
 
@@ -86,27 +87,26 @@ const GATE_KEYS: [&str; 6] = ["service", "extensions", "target", "timeout", "con
 impl Reader<'_> {
     fn settings(&mut self, section: &Value) -> Settings {
         let mut settings = Settings::default();
-        let Some(map) = self.map("x-tidegate", section, &TOP_KEYS) else { return settings };
+        let Some(map) = self.map("", section, &TOP_KEYS) else { return settings };
         match map.get("environment").map(Value::as_str) {
             None | Some(Some("production")) => {}
             Some(Some("staging")) => settings.environment = Environment::Staging,
             Some(Some("development")) => settings.environment = Environment::Development,
-            Some(_) => self.problem(
-                "x-tidegate.environment is not an environment",
-                "write production, staging or development",
-            ),
+            Some(_) => {
+                self.problem(
+                    "environment",
+                    "is not an environment",
+                    "write production, staging or development",
+                );
+            }
         }
         if let Some(keep) = map.get("keep-releases") {
-            match keep
-                .as_u64()
-                .and_then(|keep| usize::try_from(keep).ok())
-                .filter(|keep| (1..=100).contains(keep))
-            {
+            let number = keep.as_u64().and_then(|keep| usize::try_from(keep).ok());
+            match number.filter(|keep| (1..=100).contains(keep)) {
                 Some(keep) => settings.keep_releases = keep,
-                None => self.problem(
-                    "x-tidegate.keep-releases is not a number from 1 to 100",
-                    "write, for example, 5",
-                ),
+                None => {
+                    self.problem("keep-releases", "is not a number from 1 to 100", "write, for example, 5")
+                }
             }
         }
         if let Some(gate) = map.get("gate") {
@@ -117,7 +117,7 @@ impl Reader<'_> {
 
     fn gate(&mut self, section: &Value) -> GateSettings {
         let mut gate = GateSettings::default();
-        let Some(map) = self.map("x-tidegate.gate", section, &GATE_KEYS) else { return gate };
+        let Some(map) = self.map("gate", section, &GATE_KEYS) else { return gate };
         gate.service = self.text(map, "service");
         gate.target = self.text(map, "target");
         gate.config = self.text(map, "config");
@@ -126,10 +126,8 @@ impl Reader<'_> {
         if let Some(text) = self.text(map, "timeout") {
             gate.timeout = parse_duration(&text);
             if gate.timeout.is_none() {
-                self.problem(
-                    &format!("x-tidegate.gate.timeout `{text}` is not a duration"),
-                    "write, for example, 90s, 5m or 1h30m",
-                );
+                let what = format!("is `{text}`, which is not a duration");
+                self.problem("gate.timeout", &what, "write, for example, 90s, 5m or 1h30m");
             }
         }
         gate
@@ -141,33 +139,27 @@ impl Reader<'_> {
             .as_array()
             .and_then(|list| list.iter().map(|name| name.as_str().map(str::to_owned)).collect());
         // A comma separates names on their way to the gate's environment.
-        if let Some(names) =
-            names.filter(|names| names.iter().all(|name| !name.is_empty() && !name.contains(',')))
-        {
-            names
-        } else {
-            self.problem(
-                "x-tidegate.gate.extensions is not a list of extension names",
-                "write, for example, [postgis, postgis_topology]",
-            );
+        let usable = names.filter(|names| names.iter().all(|name| !name.is_empty() && !name.contains(',')));
+        usable.unwrap_or_else(|| {
+            let help = "write, for example, [postgis, postgis_topology]";
+            self.problem("gate.extensions", "is not a list of extension names", help);
             Vec::new()
-        }
+        })
     }
 
-    fn map<'v>(&mut self, name: &str, value: &'v Value, known: &[&str]) -> Option<&'v Map<String, Value>> {
+    fn map<'v>(&mut self, path: &str, value: &'v Value, known: &[&str]) -> Option<&'v Map<String, Value>> {
+        let help = format!("the keys are {}", known.join(", "));
         let map = match value {
             Value::Null => return None,
             Value::Object(map) => map,
             _ => {
-                self.problem(&format!("{name} is not a map"), &format!("its keys are {}", known.join(", ")));
+                self.problem(path, "is not a map", &help);
                 return None;
             }
         };
         for key in map.keys().filter(|key| !known.contains(&key.as_str())) {
-            self.problem(
-                &format!("{name} has an unknown key `{key}`"),
-                &format!("its keys are {}", known.join(", ")),
-            );
+            let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            self.problem(&path, "is not a setting", &help);
         }
         Some(map)
     }
@@ -176,18 +168,20 @@ impl Reader<'_> {
         match map.get(key)? {
             Value::String(text) if !text.is_empty() => Some(text.clone()),
             _ => {
-                self.problem(
-                    &format!("x-tidegate.gate.{key} is not a text"),
-                    "write a text, in quotes if it looks like a number",
-                );
+                let help = "write a text, in quotes if it looks like a number";
+                self.problem(&format!("gate.{key}"), "is not a text", help);
                 None
             }
         }
     }
 
-    fn problem(&mut self, message: &str, help: &str) {
-        let mut diagnostic = Diagnostic::error("stack-file/x-tidegate", message).help(help);
-        if let Some(place) = self.place {
+    /// A problem with the key at a path such as `gate.timeout`; the empty path is the section itself.
+    fn problem(&mut self, path: &str, what: &str, help: &str) {
+        let dot = if path.is_empty() { "" } else { "." };
+        let place = self.desired.extension_places.get(path).or(self.desired.extension_place.as_ref());
+        let mut diagnostic =
+            Diagnostic::error("stack-file/x-tidegate", format!("x-tidegate{dot}{path} {what}")).help(help);
+        if let Some(place) = place {
             diagnostic = diagnostic.at(place.clone());
         }
         self.problems.push(diagnostic);

@@ -76,7 +76,7 @@ impl Target {
     /// Puts together what is wanted. `images` maps images as written to what they resolved to; an image without an
     /// entry is used as written.
     pub fn new(desired: Desired, images: &BTreeMap<String, ResolvedImage>) -> Result<Self, Vec<Diagnostic>> {
-        let settings = Settings::read(desired.extension.as_ref(), desired.extension_place.as_ref())?;
+        let settings = Settings::read(&desired)?;
         let nodes: Vec<Node> = desired.services.iter().map(node).collect();
         let order = order(&nodes, settings.gate.service.as_deref())
             .map_err(|error| vec![order_problem(&error, &desired)])?;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Count, Progress, Trouble, Watch, count};
 
-const DEADLINE: Duration = Duration::from_secs(120);
+const DEADLINE: Duration = Duration::from_mins(2);
 
 fn spec(image: &str, replicas: u64) -> Value {
     json!({

@@ -47,6 +47,7 @@ fn target(app: &str) -> Target {
         warnings: Vec::new(),
         extension: None,
         extension_place: None,
+        extension_places: BTreeMap::new(),
     };
     Target::new(desired, &BTreeMap::new()).unwrap()
 }
