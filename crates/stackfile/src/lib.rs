@@ -12,6 +12,7 @@
 mod convert;
 mod decode;
 mod desired;
+mod dotenv;
 mod env_file;
 mod files;
 mod ignored;
@@ -31,6 +32,7 @@ mod schema;
 mod yaml;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use diagnostics::Diagnostic;
@@ -39,13 +41,14 @@ pub use convert::{convert, requests};
 pub use desired::{
     Condition, Dependency, Desired, ExternalNetwork, ExternalObject, NetworkBody, ObjectBody, ServiceBody,
 };
+pub use dotenv::read_variables;
 pub use input::Input;
 pub use load::load;
 pub use model::Stack;
 pub use output::{config_json, config_yaml};
 
-/// What a stack file is read with.
-#[derive(Clone, Debug, Default)]
+/// What a stack file is read with. Its `Debug` shows no values: variables carry secrets.
+#[derive(Clone, Default)]
 pub struct Options {
     /// The variables that `${NAME}`, bare keys in `environment` and `~` are resolved from.
     pub environment: BTreeMap<String, String>,
@@ -54,6 +57,16 @@ pub struct Options {
     pub working_dir: PathBuf,
     /// The profiles to enable; `*` enables all.
     pub profiles: Vec<String>,
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("environment", &self.environment.keys())
+            .field("working_dir", &self.working_dir)
+            .field("profiles", &self.profiles)
+            .finish()
+    }
 }
 
 /// A stack that was read, and what to tell its author.

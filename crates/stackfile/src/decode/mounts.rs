@@ -76,9 +76,7 @@ impl Decoder<'_> {
             let nocopy = self.flag(&volume, "nocopy").is_some_and(|flag| flag.value);
             (nocopy, self.text(&volume, "subpath").map(|text| text.value).unwrap_or_default())
         });
-        let tmpfs = fields
-            .inside("tmpfs")
-            .map(|tmpfs| self.int(&tmpfs, "size").map(|size| size.value).unwrap_or_default());
+        let tmpfs = fields.inside("tmpfs").map(|tmpfs| self.tmpfs_size(&tmpfs));
         Mount {
             place: node.place.clone(),
             kind: match kind_text.as_str() {
@@ -99,6 +97,15 @@ impl Decoder<'_> {
             volume,
             tmpfs,
         }
+    }
+
+    /// Bytes, as a number or with a unit.
+    fn tmpfs_size(&mut self, tmpfs: &Fields<'_>) -> i64 {
+        let size = match tmpfs.get("size").and_then(Node::as_str) {
+            Some(_) => self.size(tmpfs, "size"),
+            None => self.int(tmpfs, "size"),
+        };
+        size.map(|size| size.value).unwrap_or_default()
     }
 
     /// The absolute path of a bind mount: `~` is the home folder, a Windows path stays.

@@ -25,7 +25,7 @@ impl Decoder<'_> {
             credential_spec: self.credential_spec(fields),
             depends_on: self.depends_on(fields),
             deploy: self.deploy(fields),
-            devices: self.strings(fields, "devices"),
+            devices: scalars(fields, "devices"),
             dns: self.strings_if_given(fields, "dns"),
             dns_opt: self.strings(fields, "dns_opt"),
             dns_search: self.strings_if_given(fields, "dns_search"),

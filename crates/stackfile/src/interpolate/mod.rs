@@ -12,6 +12,7 @@ use crate::path::Path;
 use crate::report::Report;
 use crate::yaml::{Node, Value};
 use template::Problem;
+pub(crate) use template::substitute;
 
 /// Replaces the variables of every string of a file.
 pub(crate) fn interpolate(root: &mut Node, environment: &BTreeMap<String, String>, report: &mut Report) {
@@ -46,8 +47,7 @@ impl Interpolation<'_> {
 
     fn string(&mut self, text: String, place: &Place, path: &Path<'_>) -> Value {
         let mut unset = Vec::new();
-        let replaced =
-            template::substitute(&text, |name| self.environment.get(name).map(String::as_str), &mut unset);
+        let replaced = substitute(&text, |name| self.environment.get(name).map(String::as_str), &mut unset);
         let replaced = match replaced {
             Ok(replaced) => replaced,
             Err(problem) => {

@@ -3,7 +3,7 @@
 
 /// Why a string cannot be used.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Problem {
+pub(crate) enum Problem {
     /// A dollar sign that starts no variable.
     Invalid {
         /// The text from the dollar sign on.
@@ -19,7 +19,7 @@ pub(super) enum Problem {
 }
 
 /// Replaces the variables of a text. Names without value and default become empty and are put into `unset`.
-pub(super) fn substitute<'e>(
+pub(crate) fn substitute<'e>(
     text: &str,
     lookup: impl Fn(&str) -> Option<&'e str>,
     unset: &mut Vec<String>,

@@ -31,7 +31,7 @@ const FIELDS: &[Field] = &[
     since(3, "credential_spec", Kind::Object(&CREDENTIAL_SPEC)),
     field("depends_on", Kind::OneOf(&[UNIQUE_STRINGS, Kind::Map(&DEPENDS_ON)])),
     field("deploy", Kind::OneOf(&[Kind::Object(&DEPLOY), Kind::Null])),
-    field("devices", UNIQUE_STRINGS),
+    field("devices", Kind::List(&DEVICES)),
     field("dns", STRING_OR_LIST),
     field("dns_opt", UNIQUE_STRINGS),
     field("dns_search", STRING_OR_LIST),
@@ -138,6 +138,12 @@ const CREDENTIAL_SPEC: Object = Object::closed(
     "a credential_spec",
     &[since(8, "config", Kind::String), field("file", Kind::String), field("registry", Kind::String)],
 );
+
+/// Ignored, so the long form is as good as the short one.
+const DEVICES: List = List {
+    items: Kind::OneOf(&[Kind::String, Kind::Object(&Object::open("a device", &[]))]),
+    unique: Unique::Yes,
+};
 
 const DEPENDS_ON: Keyed = Keyed {
     values: Kind::OneOf(&[

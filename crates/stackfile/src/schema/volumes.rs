@@ -22,7 +22,7 @@ pub(super) const SERVICE_VOLUME: Kind = Kind::OneOf(&[
                 field("read_only", Kind::Bool),
                 field("source", Kind::String),
                 field("target", Kind::String),
-                since(6, "tmpfs", Kind::Object(&Object::open("tmpfs", &[field("size", Kind::Count)]))),
+                since(6, "tmpfs", Kind::Object(&TMPFS)),
                 field("type", Kind::String),
                 field(
                     "volume",
@@ -40,6 +40,9 @@ pub(super) const SERVICE_VOLUME: Kind = Kind::OneOf(&[
         }),
     ),
 ]);
+
+/// The size in quotes is what `docker compose config` prints.
+const TMPFS: Object = Object::open("tmpfs", &[field("size", Kind::OneOf(&[Kind::Count, Kind::String]))]);
 
 pub(super) const VOLUME: Object = Object {
     what: "a volume",
