@@ -8,7 +8,7 @@ use diagnostics::{Diagnostic, Source};
 use crate::decode::{self, Context};
 use crate::includes::Reader;
 use crate::interpolate::interpolate;
-use crate::merge::merge;
+use crate::merge::{merge, tags};
 use crate::model::Stack;
 use crate::report::Report;
 use crate::schema::{self, Version};
@@ -44,7 +44,8 @@ pub fn load(inputs: &[Input], options: &Options) -> Result<Loaded, Vec<Diagnosti
 /// by the next one, so an error ends it there.
 pub(crate) fn load_files(inputs: &[Input], reader: &mut Reader<'_>) -> Option<Stack> {
     let parsed: Vec<Option<File>> = inputs.iter().map(|input| parse(input, reader.report)).collect();
-    let files: Vec<File> = parsed.into_iter().collect::<Option<_>>()?;
+    let mut files: Vec<File> = parsed.into_iter().collect::<Option<_>>()?;
+    tags::apply(&mut files.iter_mut().map(|file| &mut file.root).collect::<Vec<_>>());
     same_version(&files, reader.report);
     let mut stacks = Vec::new();
     for file in files {

@@ -29,12 +29,13 @@ impl Report {
     }
 }
 
+/// Sorted by place, each one once: an alias repeats what it stands for.
 fn in_order(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    diagnostics.sort_by(|a, b| {
-        let key = |diagnostic: &Diagnostic| {
-            diagnostic.place.as_ref().map(|place| (place.source().name().to_owned(), place.range().start))
-        };
-        key(a).cmp(&key(b))
+    diagnostics.sort_by_cached_key(|diagnostic| {
+        let place = diagnostic.place.as_ref();
+        let place = place.map(|place| (place.source().name().to_owned(), place.range().start));
+        (place, diagnostic.message.clone())
     });
+    diagnostics.dedup();
     diagnostics
 }

@@ -11,6 +11,7 @@
 mod lists;
 mod rules;
 mod service;
+pub(crate) mod tags;
 
 pub(crate) use service::merge as merge_service;
 

@@ -10,7 +10,7 @@ mod scalar;
 mod timestamp;
 
 pub(crate) use float::go_float;
-pub(crate) use node::{Entry, Map, Node, Value};
+pub(crate) use node::{Entry, Map, MergeTag, Node, Value};
 pub(crate) use parse::parse;
 pub(crate) use scalar::{is_plain_string, parse_float};
 pub(crate) use timestamp::Timestamp;

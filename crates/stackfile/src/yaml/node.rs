@@ -10,6 +10,17 @@ use super::{Timestamp, go_float};
 pub(crate) struct Node {
     pub(crate) value: Value,
     pub(crate) place: Place,
+    /// What a merge does with this value.
+    pub(crate) tag: Option<MergeTag>,
+}
+
+/// A tag that is for merging files, not for the type of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MergeTag {
+    /// `!reset`: the value of earlier files is gone, and so is this one.
+    Reset,
+    /// `!override`: this value replaces the one of earlier files.
+    Override,
 }
 
 /// A YAML value after the scalar rules of yaml.v3.
@@ -39,7 +50,7 @@ pub(crate) struct Entry {
 
 impl Node {
     pub(crate) fn new(value: Value, place: Place) -> Self {
-        Self { value, place }
+        Self { value, place, tag: None }
     }
 
     pub(crate) fn as_str(&self) -> Option<&str> {

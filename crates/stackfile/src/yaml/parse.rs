@@ -7,7 +7,7 @@ use indexmap::map;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput};
 
 use super::scalar::{Tag, resolve};
-use super::{Entry, Map, Node, Value};
+use super::{Entry, Map, MergeTag, Node, Value};
 
 /// Deeper nesting than this is refused (real stack files stay under 15).
 const MAX_DEPTH: usize = 100;
@@ -115,20 +115,26 @@ impl<'a> Builder<'a> {
                 .help("a stack file needs far fewer levels: check the indentation and the brackets"));
         }
         self.written += 1;
-        let (anchor, value) = match event {
+        let (anchor, tag, value) = match event {
             Event::Alias(anchor) => return self.alias(anchor, span),
             Event::Scalar(text, style, anchor, tag) => {
                 let plain = style == ScalarStyle::Plain;
-                let value = resolve(&reduce(tag.as_deref()), &text, plain).map_err(|message| {
+                let merge = merge_tag(tag.as_deref());
+                let tag = if merge.is_some() { Tag::None } else { reduce(tag.as_deref()) };
+                let value = resolve(&tag, &text, plain).map_err(|message| {
                     self.error(span, message).help("remove the tag, or quote the value")
                 })?;
-                (anchor, value)
+                (anchor, merge, value)
             }
-            Event::SequenceStart(anchor, _) => (anchor, Value::List(self.sequence(depth)?)),
-            Event::MappingStart(anchor, _) => (anchor, Value::Map(self.mapping(depth)?)),
+            Event::SequenceStart(anchor, tag) => {
+                (anchor, merge_tag(tag.as_deref()), Value::List(self.sequence(depth)?))
+            }
+            Event::MappingStart(anchor, tag) => {
+                (anchor, merge_tag(tag.as_deref()), Value::Map(self.mapping(depth)?))
+            }
             _ => return Err(self.error(span, "a value is missing here".into())),
         };
-        let node = Node::new(value, self.place(span));
+        let node = Node { value, place: self.place(span), tag };
         if anchor > 0 {
             let size = node.size();
             self.anchors.insert(anchor, (node.clone(), size));
@@ -244,6 +250,14 @@ fn reduce(tag: Option<&saphyr_parser::Tag>) -> Tag {
         Some(tag) if tag.is_yaml_core_schema() => Tag::Core(tag.suffix.clone()),
         Some(tag) if tag.handle.is_empty() && tag.suffix == "!" || tag.suffix.is_empty() => Tag::None,
         Some(tag) => Tag::Other(format!("{}{}", tag.handle, tag.suffix)),
+    }
+}
+
+fn merge_tag(tag: Option<&saphyr_parser::Tag>) -> Option<MergeTag> {
+    match reduce(tag) {
+        Tag::Other(name) if name == "!reset" => Some(MergeTag::Reset),
+        Tag::Other(name) if name == "!override" => Some(MergeTag::Override),
+        _ => None,
     }
 }
 
