@@ -79,6 +79,8 @@ pub enum Error {
         reason: String,
         /// The last lines of the log of a failed task.
         log: Vec<String>,
+        /// What of the release is left in the database, if anything is.
+        database: Option<String>,
         /// What was put back.
         restored: Restored,
     },

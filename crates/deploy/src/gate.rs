@@ -201,6 +201,22 @@ pub(crate) struct Crossed {
     pub warning: Option<String>,
 }
 
+impl Crossed {
+    /// What a release that is put back after its gate leaves in the database, if anything.
+    pub(crate) fn left_behind(&self) -> Option<String> {
+        let number = match self.applied.len() {
+            0 => return None,
+            1 => "the revision".to_owned(),
+            number => format!("the {number} revisions"),
+        };
+        let rows = self.rows.as_deref().unwrap_or_default().join(", ");
+        Some(format!(
+            "the database is not as before: {number} {} of this release stay applied, it is at {rows}",
+            self.applied.join(", ")
+        ))
+    }
+}
+
 /// A gate that was not crossed: what happened and, if the gate says, what to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NotCrossed {

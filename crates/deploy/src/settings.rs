@@ -105,7 +105,7 @@ impl Reader<'_> {
             match number.filter(|keep| (1..=100).contains(keep)) {
                 Some(keep) => settings.keep_releases = keep,
                 None => {
-                    self.problem("keep-releases", "is not a number from 1 to 100", "write, for example, 5")
+                    self.problem("keep-releases", "is not a number from 1 to 100", "write, for example, 5");
                 }
             }
         }

@@ -16,7 +16,7 @@ use crate::converge::Watch;
 use crate::deploy::Options;
 use crate::error::{Error, Restored};
 use crate::event::{Event, ServiceEvent, ServiceState, Sink};
-use crate::gate;
+use crate::gate::{self, Crossed};
 use crate::gate_run::GateRun;
 use crate::live::Live;
 use crate::plan::{Action, Plan, PlannedService, PlannedWave};
@@ -74,22 +74,23 @@ impl<A: Api> Rollout<'_, A> {
     pub(crate) async fn run(mut self) -> Result<String, Error> {
         let begun = Instant::now();
         self.write_intent().await?;
-        let mut rows = None;
-        match self.waves(&mut rows).await {
+        let mut crossed = None;
+        match self.waves(&mut crossed).await {
             Ok(()) => {
                 let message = format!("stack {} runs release {}", self.target.stack, self.plan.number);
+                let rows = crossed.and_then(|crossed| crossed.rows);
                 self.finish(State::Succeeded, &message, rows, begun.elapsed()).await?;
                 self.clean_up(State::Succeeded).await?;
                 Ok(message)
             }
-            Err(stop) => Err(self.fail(stop, rows, begun.elapsed()).await),
+            Err(stop) => Err(self.fail(stop, crossed, begun.elapsed()).await),
         }
     }
 
-    async fn waves(&mut self, rows: &mut Option<Vec<String>>) -> Result<(), Stop> {
+    async fn waves(&mut self, crossed: &mut Option<Crossed>) -> Result<(), Stop> {
         self.objects().await?;
         let waves = std::mem::take(&mut self.plan.waves);
-        let result = self.each_wave(&waves, rows).await;
+        let result = self.each_wave(&waves, crossed).await;
         self.plan.waves = waves;
         result?;
         for name in &self.plan.removes {
@@ -98,12 +99,12 @@ impl<A: Api> Rollout<'_, A> {
         Ok(())
     }
 
-    async fn each_wave(&self, waves: &[PlannedWave], rows: &mut Option<Vec<String>>) -> Result<(), Stop> {
+    async fn each_wave(&self, waves: &[PlannedWave], crossed: &mut Option<Crossed>) -> Result<(), Stop> {
         for wave in waves {
             if wave.gate {
                 for planned in &wave.services {
-                    if let Some(crossed) = self.gate(planned).await? {
-                        *rows = Some(crossed);
+                    if let Some(gate) = self.gate(planned).await? {
+                        *crossed = Some(gate);
                     }
                 }
             } else {
@@ -114,7 +115,7 @@ impl<A: Api> Rollout<'_, A> {
         Ok(())
     }
 
-    async fn gate(&self, planned: &PlannedService) -> Result<Option<Vec<String>>, Stop> {
+    async fn gate(&self, planned: &PlannedService) -> Result<Option<Crossed>, Stop> {
         let Some(wanted) = self.target.services.get(&planned.name) else { return Ok(None) };
         let name = gate::service_name(&wanted.name, self.plan.number);
         let run = format!("{}-{}", self.plan.number, self.options.holder.nonce);
@@ -127,10 +128,10 @@ impl<A: Api> Rollout<'_, A> {
         let end = run.run().await?;
         match end.verdict {
             Ok(crossed) => {
-                if let Some(message) = crossed.warning {
+                if let Some(message) = crossed.warning.clone() {
                     (self.sink)(Event::Warning { message });
                 }
-                Ok(crossed.rows)
+                Ok(Some(crossed))
             }
             Err(failed) => Err(Stop::Gate {
                 gate: wanted.key.clone(),
@@ -232,8 +233,10 @@ impl<A: Api> Rollout<'_, A> {
     }
 
     /// Puts everything back, records it, and makes the error that tells the operator.
-    async fn fail(&self, stop: Stop, rows: Option<Vec<String>>, elapsed: Duration) -> Error {
+    async fn fail(&self, stop: Stop, crossed: Option<Crossed>, elapsed: Duration) -> Error {
         let release = self.plan.number;
+        let database = crossed.as_ref().and_then(Crossed::left_behind);
+        let rows = crossed.and_then(|crossed| crossed.rows);
         let reason = match &stop {
             Stop::Gate { gate, message, .. } => format!("the gate `{gate}` was not crossed: {message}"),
             Stop::Service { reason, .. } => reason.clone(),
@@ -261,14 +264,14 @@ impl<A: Api> Rollout<'_, A> {
         {
             list.push(format!("the outcome could not be recorded: {error}"));
         }
-        self.tell_end(&stop, &restored);
+        self.tell_end(&stop, &restored, database.as_deref());
         match stop {
             Stop::Gate { gate, message, hint, log } => {
                 Error::Gate { release, gate, message, hint, log, restored }
             }
-            Stop::Service { reason, log } => Error::Rollout { release, reason, log, restored },
+            Stop::Service { reason, log } => Error::Rollout { release, reason, log, restored, database },
             Stop::Other(error @ (Error::ChangedContent { .. } | Error::LeaseLost { .. })) => error,
-            Stop::Other(_) => Error::Rollout { release, reason, log: Vec::new(), restored },
+            Stop::Other(_) => Error::Rollout { release, reason, log: Vec::new(), restored, database },
         }
     }
 }
@@ -282,7 +285,7 @@ impl<A> Rollout<'_, A> {
         backing || self.plan.resumes || !self.plan.creates.is_empty() || !matches!(stop, Stop::Gate { .. })
     }
 
-    fn tell_end(&self, stop: &Stop, restored: &Restored) {
+    fn tell_end(&self, stop: &Stop, restored: &Restored, database: Option<&str>) {
         let stack = &self.target.stack;
         let before = match self.live.releases.iter().rev().find(|release| release.succeeded()) {
             Some(release) => format!("stack {stack} runs release {} as before", release.intent.number),
@@ -300,6 +303,10 @@ impl<A> Rollout<'_, A> {
             (Restored::Whole, _) => {
                 ("rolled-back", format!("release {release} failed and was put back; {before}"))
             }
+        };
+        let message = match database {
+            Some(database) => format!("{message}; {database}"),
+            None => message,
         };
         (self.sink)(Event::Finished { outcome, release: Some(release), message });
     }

@@ -10,9 +10,10 @@ use diagnostics::Style;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::progress::{service_words, words};
-use super::{paint, plan};
+use super::{line, paint, plan};
 
 const TICK: Duration = Duration::from_millis(120);
+const WAITING: &str = "waiting";
 
 /// The lines of the services.
 pub struct Bars {
@@ -51,9 +52,13 @@ impl Bars {
             }),
             Event::Warning { .. } => self.say(event, AnsiColor::Yellow, "!"),
             Event::RollingBack { .. } => self.say(event, AnsiColor::Red, "<"),
-            Event::Finished { .. } => {
+            Event::Finished { outcome, message, .. } => {
                 self.end();
-                self.say(event, AnsiColor::Green, "=");
+                let colour = match *outcome {
+                    "succeeded" | "unchanged" | "removed" => AnsiColor::Green,
+                    _ => AnsiColor::Red,
+                };
+                line(&paint(message, colour, self.style));
             }
             Event::LeaseWaiting { .. } | Event::LeaseTaken { .. } | Event::Object { .. } => {
                 self.say(event, AnsiColor::Cyan, "-");
@@ -63,9 +68,11 @@ impl Bars {
 
     /// Leaves the lines as they are.
     pub fn end(&self) {
-        for bar in self.lock().bars.values().filter(|bar| !bar.is_finished()) {
+        let mut services = self.lock();
+        for bar in services.bars.values().filter(|bar| !bar.is_finished()) {
             bar.abandon();
         }
+        services.bars.clear();
     }
 
     fn begin(&self, summary: &PlanSummary) {
@@ -78,8 +85,8 @@ impl Bars {
                 continue;
             }
             let bar = self.all.add(ProgressBar::new_spinner());
-            bar.set_style(line_style(" "));
-            bar.set_message(format!("{name:width$}  waiting", width = services.width));
+            bar.set_style(waiting_style());
+            bar.set_message(format!("{name:width$}  {WAITING}", width = services.width));
             services.bars.insert(name.clone(), bar);
         }
     }
@@ -87,31 +94,27 @@ impl Bars {
     fn service(&self, event: &ServiceEvent) {
         let services = self.lock();
         let Some(bar) = services.bars.get(&event.service) else { return };
-        let (sign, done) = match event.state {
-            ServiceState::Unchanged => (paint("=", AnsiColor::Blue, self.style), true),
+        let message = format!("{:width$}  {}", event.service, service_words(event), width = services.width);
+        let sign = match event.state {
+            ServiceState::Unchanged => paint("=", AnsiColor::Blue, self.style),
+            ServiceState::Removed => paint("-", AnsiColor::Blue, self.style),
+            ServiceState::Failed => paint("✗", AnsiColor::Red, self.style),
             ServiceState::Converged | ServiceState::Completed | ServiceState::Restored => {
-                (paint("✓", AnsiColor::Green, self.style), true)
+                paint("✓", AnsiColor::Green, self.style)
             }
-            ServiceState::Removed => (paint("-", AnsiColor::Blue, self.style), true),
-            ServiceState::Failed => (paint("✗", AnsiColor::Red, self.style), true),
-            _ => ("{spinner}".to_owned(), false),
+            _ => {
+                // The clock of a line starts when its service does, and again when it is put back.
+                if bar.is_finished() || bar.message().ends_with(WAITING) {
+                    bar.reset();
+                    bar.set_style(line_style("{spinner}"));
+                    bar.enable_steady_tick(TICK);
+                }
+                bar.set_message(message);
+                return;
+            }
         };
         bar.set_style(line_style(&sign));
-        bar.set_message(format!(
-            "{:width$}  {}",
-            event.service,
-            service_words(event),
-            width = services.width
-        ));
-        if done {
-            bar.disable_steady_tick();
-            bar.tick();
-        } else {
-            if bar.is_finished() || bar.elapsed() > TICK {
-                bar.reset_elapsed();
-            }
-            bar.enable_steady_tick(TICK);
-        }
+        bar.abandon_with_message(message);
     }
 
     /// What a gate does at this moment, in its own line.
@@ -139,6 +142,10 @@ impl Bars {
         // The lines are only shown: after a panic elsewhere they are as good as before.
         self.services.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn waiting_style() -> ProgressStyle {
+    ProgressStyle::with_template("  {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
 fn line_style(sign: &str) -> ProgressStyle {
