@@ -26,6 +26,8 @@ const OWN_PATIENCE: Duration = Duration::from_secs(2);
 const RECONNECT: Duration = Duration::from_secs(30);
 /// How long the server may take to answer our looks at it.
 const HEARTBEAT: Duration = Duration::from_secs(10);
+/// How long the control connection may take to answer before it is replaced.
+const PROBE: Duration = Duration::from_secs(5);
 /// One look in so many is also a heartbeat.
 const HEARTBEAT_EVERY: u32 = 4;
 /// How long our looks at the version table wait for a lock on it: Alembic's env.py may hold one.
@@ -114,7 +116,8 @@ impl Ready<'_> {
         invalid_before: &BTreeSet<String>,
         on_event: &mut dyn FnMut(Event),
     ) -> Result<Aftermath, MigrateError> {
-        if self.control.is_closed() {
+        // After a frozen or cut connection the other one is no better; a new one tells how the server is now.
+        if self.control.is_closed() || !self.answers().await {
             let name = gate::own_name("control", self.options);
             let session = gate::session_options(self.options);
             self.control =
@@ -149,6 +152,10 @@ impl Ready<'_> {
             invalid_indexes: invalid.difference(invalid_before).cloned().collect(),
             commits_alone,
         })
+    }
+
+    async fn answers(&self) -> bool {
+        timeout(PROBE, self.control.client.batch_execute("SELECT 1")).await.is_ok_and(|answer| answer.is_ok())
     }
 
     /// Announces and records what is committed now.

@@ -9,6 +9,10 @@ use crate::error::MigrateError;
 use crate::event::list;
 use crate::explain;
 
+/// What to do when every revision is committed and the command failed nevertheless.
+const AFTER_THE_LAST: &str = "what failed came after the last revision: see what the command wrote. The same command again \
+                              will find the database at the target";
+
 /// What a run has left behind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Aftermath {
@@ -41,6 +45,7 @@ pub(crate) enum Verdict {
 /// Judges a run.
 pub(crate) fn judge(command: &str, plan: &Plan, run: &Run, aftermath: &Aftermath) -> Verdict {
     let committed = committed(plan, aftermath);
+    let reached = aftermath.rows == plan.rows_after();
     let status = match &run.ended {
         Ended::Stopped(Stop::Interrupted) => {
             return Verdict::Failed(MigrateError::Interrupted(Some(committed)));
@@ -50,7 +55,6 @@ pub(crate) fn judge(command: &str, plan: &Plan, run: &Run, aftermath: &Aftermath
         }
         Ended::Exited(status) => *status,
     };
-    let reached = aftermath.rows == plan.rows_after();
     if status.success() {
         if reached {
             return Verdict::Done;
@@ -65,7 +69,7 @@ pub(crate) fn judge(command: &str, plan: &Plan, run: &Run, aftermath: &Aftermath
         status: status.code().map_or_else(|| status.to_string(), |code| format!("exit code {code}")),
         what: failure.what(),
         committed,
-        hint: failure.hint(run, aftermath),
+        hint: if reached { AFTER_THE_LAST.to_owned() } else { failure.hint(run, aftermath) },
     };
     let untouched = aftermath.applied.is_empty()
         && aftermath.rows == sorted(&plan.rows)
@@ -91,7 +95,13 @@ pub(crate) fn committed(plan: &Plan, aftermath: &Aftermath) -> String {
         .collect();
     let rows = list(&aftermath.rows);
     if aftermath.applied.is_empty() && aftermath.rows == sorted(&plan.rows) {
-        return format!("nothing was committed: the version table is at {rows} as before");
+        let Some(revision) = &aftermath.commits_alone else {
+            return format!("nothing was committed: the version table is at {rows} as before");
+        };
+        return format!(
+            "no revision was recorded: the version table is at {rows} as before, but {revision} commits in its middle, \
+             so a part of it may be in the database"
+        );
     }
     if missing.is_empty() {
         return format!("all revisions were committed: the version table is at {rows}");
@@ -217,5 +227,82 @@ fn shortened(statement: &str) -> String {
     match line.char_indices().nth(200) {
         Some((end, _)) => format!("{} ...", &line[..end]),
         None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::ExitStatus;
+
+    use revisions::{Direction, Step};
+
+    use super::*;
+
+    fn plan() -> Plan {
+        let step = |revision: &str| Step {
+            revision: revision.to_owned(),
+            direction: Direction::Upgrade,
+            rows_after: vec![revision.to_owned()],
+        };
+        Plan { rows: vec!["a".to_owned()], target: "heads".to_owned(), steps: vec![step("b"), step("c")] }
+    }
+
+    fn run(code: i32, messages: Vec<Message>) -> Run {
+        let ended = Ended::Exited(ExitStatus::from_raw(code << 8));
+        Run { ended, tail: vec!["the last line".to_owned()], messages }
+    }
+
+    fn error(sqlstate: &str) -> Message {
+        Message::Error {
+            revision: Some("c".to_owned()),
+            class: "OperationalError".to_owned(),
+            text: "canceling statement".to_owned(),
+            sqlstate: Some(sqlstate.to_owned()),
+            statement: Some("ALTER TABLE  x\n ADD y int".to_owned()),
+        }
+    }
+
+    fn at(rows: &[&str], applied: &[&str]) -> Aftermath {
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        Aftermath { rows: owned(rows), applied: owned(applied), ..Aftermath::default() }
+    }
+
+    fn shown(verdict: &Verdict) -> String {
+        match verdict {
+            Verdict::Done => "done".to_owned(),
+            Verdict::Failed(error) => format!("failed: {error}\n  {}", error.hint().unwrap_or_default()),
+            Verdict::Transient { reason, .. } => format!("transient: {reason}"),
+        }
+    }
+
+    #[test]
+    fn the_rows_decide_and_only_an_untouched_database_is_tried_again() {
+        let autocommit = Message::Autocommit { revision: Some("c".to_owned()) };
+        let external = Message::Configured { table: None, schema: None, external: true };
+        let invalid = Aftermath { invalid_indexes: vec!["public.i".to_owned()], ..at(&["a"], &[]) };
+        let commits = Aftermath { commits_alone: Some("b".to_owned()), ..at(&["a"], &[]) };
+        let stopped = |stop| Run { ended: Ended::Stopped(stop), tail: Vec::new(), messages: Vec::new() };
+        let cases = [
+            ("exit 0, rows as planned", run(0, vec![]), at(&["c"], &["b", "c"])),
+            ("exit 0, nothing committed", run(0, vec![external]), at(&["a"], &[])),
+            ("exit 0, half way", run(0, vec![]), at(&["b"], &["b"])),
+            ("exit 1, rows as planned", run(1, vec![]), at(&["c"], &["b", "c"])),
+            ("lock timeout, untouched", run(1, vec![error("55P03")]), at(&["a"], &[])),
+            ("lock timeout, half way", run(1, vec![error("55P03")]), at(&["b"], &["b"])),
+            ("lock timeout, autocommit entered", run(1, vec![autocommit, error("55P03")]), at(&["a"], &[])),
+            ("lock timeout, a revision that may commit", run(1, vec![error("55P03")]), commits),
+            ("deadlock, invalid index", run(1, vec![error("40P01")]), invalid),
+            ("another error, untouched", run(1, vec![error("42501")]), at(&["a"], &[])),
+            ("stopped, half way", stopped(Stop::Interrupted), at(&["b"], &["b"])),
+            ("lock lost, complete", stopped(Stop::LockLost("gone".to_owned())), at(&["c"], &["b", "c"])),
+        ];
+        let text: Vec<String> = cases
+            .iter()
+            .map(|(name, run, aftermath)| {
+                format!("{name}\n{}", shown(&judge("alembic upgrade heads", &plan(), run, aftermath)))
+            })
+            .collect();
+        insta::assert_snapshot!(text.join("\n\n"));
     }
 }

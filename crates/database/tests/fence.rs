@@ -4,7 +4,7 @@
 mod support;
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use database::Options;
@@ -21,6 +21,7 @@ fn runner() {
         lock_wait: Duration::from_mins(1),
         fence_wait: Duration::from_secs(20),
         alembic: std::env::var("RUNNER_ALEMBIC").unwrap_or_else(|_| "alembic".to_owned()),
+        extensions: std::env::var("RUNNER_EXTENSIONS").into_iter().collect(),
         ..Options::new(folder, Variables::of_process())
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -39,8 +40,11 @@ struct Runner {
 
 impl Runner {
     fn start(project: &Project) -> Self {
-        let mut child =
-            project.runner("runner").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        Self::of(project.runner("runner"))
+    }
+
+    fn of(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         Self { child, lines, seen: Vec::new() }
     }
@@ -88,14 +92,25 @@ const SLOW: &str = "op.execute('SELECT pg_sleep(1.5)')\nop.create_table('slow', 
 
 #[test]
 fn of_eight_runners_at_once_one_migrates_and_all_succeed() {
-    let project = Project::line();
-    let runners: Vec<Runner> = (0..8).map(|_| Runner::start(&project)).collect();
+    // Without the lock: two creators of an extension fail with 23505, an autocommit_block is applied twice.
+    let project = Project::line().revision(
+        "r4",
+        "'r3'",
+        "with op.get_context().autocommit_block():\n    op.execute('INSERT INTO one VALUES (default)')",
+    );
+    let start = || {
+        let mut command = project.runner("runner");
+        command.env("RUNNER_EXTENSIONS", "postgis");
+        Runner::of(command)
+    };
+    let runners: Vec<Runner> = (0..8).map(|_| start()).collect();
     let ends: Vec<(bool, String)> = runners.into_iter().map(Runner::finish).collect();
     let migrated = ends.iter().filter(|(_, text)| text.contains(r#""outcome":"migrated""#)).count();
     let current = ends.iter().filter(|(_, text)| text.contains(r#""outcome":"current""#)).count();
     assert!(ends.iter().all(|(success, _)| *success), "{ends:?}");
     assert_eq!((migrated, current), (1, 7));
-    assert_eq!(project.sql("SELECT count(*) FROM tidegate.ledger"), "3", "each revision was applied once");
+    assert_eq!(project.sql("SELECT count(*) FROM tidegate.ledger"), "4", "each revision was applied once");
+    assert_eq!(project.sql("SELECT count(*) FROM one"), "1", "the autocommit_block was applied once");
 }
 
 #[test]
@@ -326,4 +341,29 @@ fn killed_at_ten_moments_and_run_again_it_ends_in_the_same_place() {
         assert_eq!(project.migrate().ok().outcome(), "Current");
         assert_eq!(activity(&project, "application_name LIKE 'tidegate:%'"), "0");
     }
+}
+
+#[test]
+fn a_server_that_freezes_does_not_freeze_us() {
+    // A server of its own: the others share theirs.
+    let postgres = testbed::postgres::Postgres::start();
+    let mut project = Project::new().revision("z1", "None", "op.execute('SELECT pg_sleep(30)')");
+    let database = postgres.create_database();
+    project.url = postgres.url(&database);
+    let mut runner = Runner::start(&project);
+    runner.until("z1", "running");
+    let backends = "SELECT string_agg(pid::text, ' ') FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()";
+    let frozen: Vec<String> = postgres.sql(&database, backends).split(' ').map(str::to_owned).collect();
+    let signal = |name: &str| {
+        assert!(Command::new("kill").arg(name).args(&frozen).status().unwrap().success());
+    };
+    signal("-STOP");
+    let began = Instant::now();
+    // The heartbeat finds out, and the run ends with its reason.
+    runner.until("fenced", "pg_sleep(30)");
+    assert!(began.elapsed() < Duration::from_mins(1), "{:?}", began.elapsed());
+    signal("-CONT");
+    let (success, text) = runner.finish();
+    assert!(!success);
+    assert!(text.contains("\"kind\":\"lock_lost\""), "{text}");
 }

@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::process::Stdio;
 use std::time::Duration;
 
 use database::Options;
@@ -219,32 +220,66 @@ fn a_ledger_that_may_not_be_written_is_only_a_warning() {
     );
 }
 
+/// A session that keeps a lock on table `one` until it is dropped.
+struct Blocker(std::process::Child);
+
+impl Blocker {
+    fn new(project: &Project) -> Self {
+        use std::io::{Read, Write};
+        let mut session = support::server().psql_command(&project.database);
+        let mut child = session.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdin.as_mut().unwrap().write_all(b"BEGIN; LOCK TABLE one; SELECT 'locked';\n").unwrap();
+        let mut said = [0; 6];
+        child.stdout.as_mut().unwrap().read_exact(&mut said).unwrap();
+        assert_eq!(&said, b"locked");
+        Self(child)
+    }
+}
+
+impl Drop for Blocker {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
+    }
+}
+
 #[test]
 fn a_lock_timeout_is_tried_again_while_nothing_is_committed() {
     let mut project = Project::line();
     project.migrate().ok();
     project.add_revision("r4", "'r3'", "op.execute('ALTER TABLE one ADD COLUMN more int')");
-    let mut options = project.options();
-    options.lock_timeout = Duration::from_millis(300);
-    let mut session = support::server().psql_command(&project.database);
-    let mut blocker = session.args(["-c", "BEGIN; LOCK TABLE one; SELECT pg_sleep(1.5)"]).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(200));
+    let options = Options { lock_timeout: Duration::from_millis(300), ..project.options() };
+    let blocker = Blocker::new(&project);
+    let release = std::thread::spawn(move || {
+        let cancelled =
+            || support::server().log().contains("STATEMENT:  ALTER TABLE one ADD COLUMN more int");
+        for _ in 0..1000 {
+            if cancelled() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        drop(blocker);
+    });
     let run = project.run(&options).ok();
-    blocker.wait().unwrap();
+    release.join().unwrap();
     let retries = run.messages("retry");
     assert!(
         retries[0].starts_with("other sessions were in the way (55P03) and nothing was committed"),
         "{retries:?}"
     );
     assert_eq!(project.rows(), "r4");
+}
 
-    project.add_revision("r5", "'r4'", "op.execute('ALTER TABLE one ADD COLUMN most int')");
-    options.retries = 0;
-    let mut session = support::server().psql_command(&project.database);
-    let mut blocker = session.args(["-c", "BEGIN; LOCK TABLE one; SELECT pg_sleep(2)"]).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(200));
+#[test]
+fn trying_again_is_bounded() {
+    let mut project = Project::line();
+    project.migrate().ok();
+    project.add_revision("r4", "'r3'", "op.execute('ALTER TABLE one ADD COLUMN most int')");
+    let options = Options { lock_timeout: Duration::from_millis(300), retries: 1, ..project.options() };
+    let _blocker = Blocker::new(&project);
     let run = project.run(&options);
-    blocker.wait().unwrap();
+    assert_eq!(run.messages("retry").len(), 1);
     assert!(run.error().to_string().contains("canceling statement due to lock timeout (SQLSTATE 55P03)"));
 }
 

@@ -32,7 +32,11 @@ echo "$pid"
 exec >/dev/null 2>&1
 cat >/dev/null
 kill -"$signal" "$pid"
+# A server whose sessions hang ends all the same.
+( sleep 10; kill -QUIT "$pid"; sleep 10; kill -KILL "$pid" ) &
+impatience=$!
 wait "$pid"
+kill -KILL "$impatience"
 rm -rf "$folder"
 "#;
 
