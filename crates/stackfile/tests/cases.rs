@@ -129,3 +129,13 @@ fn a_blank_stack_name_is_refused() {
         assert!(stackfile::convert(&loaded.stack, name).is_err(), "{name:?}");
     }
 }
+
+#[test]
+fn a_secret_written_into_the_file_is_not_shown() {
+    let text =
+        "services: {}\nsecrets:\n  a: {content: hunter2, file: hunter2}\n  b: hunter2\n  c: |\n    hunter2\n";
+    let errors = stackfile::load(&[Input::stdin(text)], &Options::default()).unwrap_err();
+    assert_eq!(errors.len(), 3);
+    let shown = render(Path::new("/nowhere"), &errors);
+    assert!(!shown.contains("hunter2"), "{shown}");
+}

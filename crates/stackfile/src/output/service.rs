@@ -131,12 +131,15 @@ fn depends_on(depends_on: &DependsOn) -> Tree {
     if depends_on.entries.iter().all(|entry| entry.condition == Condition::ServiceStarted) {
         return Tree::List(depends_on.entries.iter().map(|entry| Tree::text(&entry.service)).collect());
     }
-    let entry = |condition: Condition| {
-        let mut out = Fields::new();
-        out.set("condition", Tree::text(condition.as_str()));
-        out.into_tree()
-    };
-    Tree::Map(depends_on.entries.iter().map(|item| (item.service.clone(), entry(item.condition))).collect())
+    let mut map: Vec<(String, Tree)> = Vec::new();
+    for entry in &depends_on.entries {
+        let mut fields = Fields::new();
+        fields.set("condition", Tree::text(entry.condition.as_str()));
+        // Of two entries for one service the later one counts.
+        map.retain(|(service, _)| *service != entry.service);
+        map.push((entry.service.clone(), fields.into_tree()));
+    }
+    Tree::Map(map)
 }
 
 fn deploy(deploy: &Deploy) -> Tree {

@@ -1,6 +1,7 @@
 //! A tree against the tables.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use diagnostics::{Diagnostic, Place, Source};
 
@@ -10,10 +11,13 @@ use super::{Version, similar};
 use crate::notation::{duration, port};
 use crate::path::Path;
 use crate::report::Report;
-use crate::yaml::{Entry, Map, Node, Value};
+use crate::yaml::{Map, Node, Value};
 
 /// An object with more fields than this is not described by all of them.
 const MANY: usize = 12;
+
+/// What to write instead of a secret's value.
+const SECRET_HELP: &str = "write `file: path`, `environment: NAME` or `external: true` below the name";
 
 /// Reports whatever a stack file of this version may not have.
 pub(crate) fn check(root: &Node, version: Version, report: &mut Report) {
@@ -178,7 +182,8 @@ impl Check<'_> {
         } else {
             format!("{} can have {}", object.what, join(&names.collect::<Vec<_>>()))
         };
-        let place = if object.sensitive { without_value(&map[key]) } else { map[key].key.clone() };
+        let place = &map[key].key;
+        let place = if object.sensitive { without_rest(place, place.range()) } else { place.clone() };
         self.report.error(
             Diagnostic::error("stack-file/unknown-key", format!("`{key}` is no key of {}", object.what))
                 .at(place)
@@ -205,7 +210,13 @@ impl Check<'_> {
             }
             _ => format!("write {alternatives} here"),
         };
-        self.error(node, message, &help);
+        if path.matches(&["secrets", "*"]) {
+            let start = node.place.range().start;
+            let place = without_rest(&node.place, start..start);
+            self.report.error(Diagnostic::error("stack-file/type", message).at(place).help(SECRET_HELP));
+        } else {
+            self.error(node, message, &help);
+        }
     }
 
     /// NaN and infinities have no place in JSON, and so in no stack file.
@@ -265,13 +276,12 @@ impl Check<'_> {
     }
 }
 
-/// The place of a key, in a text that shows no value: somebody may have written a secret there.
-fn without_value(entry: &Entry) -> Place {
-    let (source, key) = (entry.key.source(), entry.key.range());
-    let text = source.text();
-    let line_end = text[key.end..].find('\n').map_or(text.len(), |at| key.end + at);
-    let hidden = format!("{}: ...{}", &text[..key.end], &text[line_end..]);
-    Source::new(source.name(), hidden).place(key)
+/// A place in a text that shows nothing behind it on its line: somebody may have written a secret there.
+fn without_rest(place: &Place, range: Range<usize>) -> Place {
+    let text = place.source().text();
+    let line_end = text[range.end..].find('\n').map_or(text.len(), |at| range.end + at);
+    let hidden = format!("{} ...{}", &text[..range.end], &text[line_end..]);
+    Source::new(place.source().name(), hidden).place(range)
 }
 
 /// `a`, `a or b`, `a, b or c`.

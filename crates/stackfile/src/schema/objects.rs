@@ -16,7 +16,7 @@ pub(super) const FILE: Object = Object {
         ),
         field("include", Kind::List(&INCLUDES)),
         field("name", Kind::String),
-        field("networks", Kind::Map(&Keyed { values: OneOfNull::NETWORK, keys: Keys::Names, open: true })),
+        field("networks", Kind::Map(&Keyed { values: NETWORK_OR_NULL, keys: Keys::Names, open: true })),
         since(
             1,
             "secrets",
@@ -27,7 +27,7 @@ pub(super) const FILE: Object = Object {
             Kind::Map(&Keyed { values: Kind::Object(&SERVICE), keys: Keys::Names, open: false }),
         ),
         field("version", Kind::String),
-        field("volumes", Kind::Map(&Keyed { values: OneOfNull::VOLUME, keys: Keys::Names, open: false })),
+        field("volumes", Kind::Map(&Keyed { values: VOLUME_OR_NULL, keys: Keys::Names, open: false })),
     ],
     required: &[],
     extensions: Some(4),
@@ -41,12 +41,8 @@ pub(super) const FILE: Object = Object {
 };
 
 /// Entries that may be left empty.
-struct OneOfNull;
-
-impl OneOfNull {
-    const NETWORK: Kind = Kind::OneOf(&[Kind::Object(&NETWORK), Kind::Null]);
-    const VOLUME: Kind = Kind::OneOf(&[Kind::Object(&VOLUME), Kind::Null]);
-}
+const NETWORK_OR_NULL: Kind = Kind::OneOf(&[Kind::Object(&NETWORK), Kind::Null]);
+const VOLUME_OR_NULL: Kind = Kind::OneOf(&[Kind::Object(&VOLUME), Kind::Null]);
 
 /// `external: true`, and the older `external: {name: ...}`.
 pub(super) const EXTERNAL: Kind =
