@@ -163,3 +163,44 @@ proptest! {
         prop_assert_eq!(revision.branch_labels, labels);
     }
 }
+
+#[test]
+fn deep_files_are_read_or_refused_and_never_exhaust_the_stack() {
+    let (open, close) = ("(".repeat(5_000), ")".repeat(5_000));
+    let nested_blocks: String = (0..500).map(|depth| format!("{}if x:\n", " ".repeat(depth))).collect();
+    let deep = |count: usize| {
+        [
+            format!("x = {}1", "1 + ".repeat(count)),
+            format!("x = f{}", "()".repeat(count)),
+            format!("x = a{}", ".b".repeat(count)),
+            format!("x = a{}", "[0]".repeat(count)),
+            format!("x = {}1", "-".repeat(count)),
+            format!("x = {}1", "not ".repeat(count)),
+            format!("x = {}1", "1 if y else ".repeat(count)),
+            format!("x = {}1", "lambda: ".repeat(count)),
+            format!("x = {}1", "2 ** ".repeat(count)),
+            format!("x = {}1", "a and ".repeat(count)),
+            format!("a{} = 1", " = a".repeat(count)),
+            format!("match x:\n    case {}a:\n        pass", "b | ".repeat(count)),
+            format!("if x:\n    pass\n{}", "elif y:\n    pass\n".repeat(count)),
+        ]
+    };
+    let mut texts =
+        vec![format!("x = {open}1{close}"), open, close, format!("{nested_blocks}{}pass", " ".repeat(500))];
+    for count in [900, 1_100, 100_000] {
+        texts.extend(deep(count));
+    }
+    let (mut read, mut refused) = (0, 0);
+    for text in texts {
+        let text = format!("revision = 'a1'\ndown_revision = None\n\n\n{text}\n");
+        match revisions::read_text(Path::new("x.py"), text.as_bytes()) {
+            Ok(revision) => {
+                read += 1;
+                let history = revisions::History::new(vec![revision]).unwrap();
+                assert_eq!(revisions::required_extensions(&history), []);
+            }
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(read > 10 && refused > 10, "{read} read, {refused} refused");
+}

@@ -12,6 +12,9 @@ use ruff_text_size::{Ranged, TextRange};
 /// syntax tree that is deeper could exhaust the stack when it is walked or dropped.
 const DEEPEST_CHAIN: usize = 1000;
 
+/// How many blocks may be nested: Python's own limit of indentation.
+const DEEPEST_BLOCK: usize = 100;
+
 /// A revision file larger than this is taken for a mistake, in bytes.
 const LARGEST_FILE: usize = 64 << 20;
 
@@ -31,12 +34,15 @@ pub(crate) fn parse(source: &Source) -> Result<Parsed<ModModule>, Diagnostic> {
         .help("delete it; the file may have been damaged, or saved in another encoding than UTF-8"));
     }
     let parsed = parse_unchecked_source(source.text(), PySourceType::Python);
-    if let Some(place) = chained_too_deep(&parsed) {
+    if let Some(place) = too_deep(&parsed) {
         // Dropping the tree recurses as deep as the chain is long, so this one tree is left to the process' end.
         std::mem::forget(parsed);
-        return Err(Diagnostic::error("revision-file/too-deep", "an expression is chained too deeply")
+        return Err(Diagnostic::error("revision-file/too-deep", "the code is nested or chained too deeply")
             .at(source.place(place))
-            .help(format!("split it: at most {DEEPEST_CHAIN} operators and calls in one expression")));
+            .help(format!(
+                "split it: at most {DEEPEST_CHAIN} operators and calls in one expression, and {DEEPEST_BLOCK} blocks \
+                 in each other"
+            )));
     }
     match parsed.errors().first() {
         None => Ok(parsed),
@@ -66,39 +72,81 @@ pub(crate) fn bytes(range: TextRange) -> Range<usize> {
     range.start().to_usize()..range.end().to_usize()
 }
 
-/// Finds a chain (`a + b + ...`, `a.b.c`, `f()()()`) that is too long, from the tokens alone: an upper bound of the
-/// tree's depth, exact enough that long lists and calls with many arguments do not count.
-fn chained_too_deep(parsed: &Parsed<ModModule>) -> Option<Range<usize>> {
-    // Links of the expression that is open at each level of brackets, and their sum.
-    let mut levels = vec![0usize];
-    let mut sum = 0;
-    for token in parsed.tokens() {
-        match token.kind() {
-            TokenKind::Newline | TokenKind::NonLogicalNewline => {
-                if let [only] = levels.as_mut_slice() {
-                    sum -= std::mem::take(only);
+/// Finds a chain (`a + b + ...`, `a.b.c`, `f()()()`) or a nesting that is too deep, from the tokens alone: an upper
+/// bound of the tree's depth, exact enough that long lists and calls with many arguments do not count.
+fn too_deep(parsed: &Parsed<ModModule>) -> Option<Range<usize>> {
+    let mut depth = Depth { levels: vec![Level::default()], links: 0, blocks: 0 };
+    let too_deep = parsed.tokens().iter().find(|token| {
+        depth.read(token.kind());
+        depth.links > DEEPEST_CHAIN || depth.blocks > DEEPEST_BLOCK
+    });
+    too_deep.map(|token| bytes(token.range()))
+}
+
+/// One level of brackets.
+#[derive(Default)]
+struct Level {
+    /// Links of the expression that is open here.
+    links: usize,
+    /// Lambdas whose colon is still to come.
+    lambdas: usize,
+}
+
+struct Depth {
+    levels: Vec<Level>,
+    /// The sum over all levels.
+    links: usize,
+    blocks: usize,
+}
+
+impl Depth {
+    fn read(&mut self, kind: TokenKind) {
+        match kind {
+            TokenKind::Newline | TokenKind::NonLogicalNewline if self.levels.len() > 1 => {}
+            TokenKind::Newline | TokenKind::NonLogicalNewline | TokenKind::Semi => self.next_expression(),
+            TokenKind::Comma if !self.in_lambda() => self.next_expression(),
+            TokenKind::Colon if !self.in_lambda() => self.next_expression(),
+            TokenKind::Colon => {
+                if let Some(level) = self.levels.last_mut() {
+                    level.lambdas -= 1;
                 }
             }
-            TokenKind::Comma | TokenKind::Colon | TokenKind::Semi => {
-                if let Some(level) = levels.last_mut() {
-                    sum -= std::mem::take(level);
+            TokenKind::Lambda => {
+                self.link();
+                if let Some(level) = self.levels.last_mut() {
+                    level.lambdas += 1;
                 }
             }
             TokenKind::Lpar | TokenKind::Lsqb | TokenKind::Lbrace => {
-                link(&mut levels, &mut sum);
-                levels.push(0);
+                self.link();
+                self.levels.push(Level::default());
             }
-            TokenKind::Rpar | TokenKind::Rsqb | TokenKind::Rbrace if levels.len() > 1 => {
-                sum -= levels.pop().unwrap_or_default();
+            TokenKind::Rpar | TokenKind::Rsqb | TokenKind::Rbrace if self.levels.len() > 1 => {
+                self.links -= self.levels.pop().unwrap_or_default().links;
             }
+            TokenKind::Indent => self.blocks += 1,
+            TokenKind::Dedent => self.blocks = self.blocks.saturating_sub(1),
             kind if is_leaf(kind) => {}
-            _ => link(&mut levels, &mut sum),
-        }
-        if sum > DEEPEST_CHAIN {
-            return Some(bytes(token.range()));
+            _ => self.link(),
         }
     }
-    None
+
+    fn in_lambda(&self) -> bool {
+        self.levels.last().is_some_and(|level| level.lambdas > 0)
+    }
+
+    fn next_expression(&mut self) {
+        if let Some(level) = self.levels.last_mut() {
+            self.links -= std::mem::take(level).links;
+        }
+    }
+
+    fn link(&mut self) {
+        if let Some(level) = self.levels.last_mut() {
+            level.links += 1;
+            self.links += 1;
+        }
+    }
 }
 
 /// Tokens that add no link: operands, parts of a string, layout.
@@ -113,15 +161,7 @@ fn is_leaf(kind: TokenKind) -> bool {
             | TokenKind::FStringStart
             | TokenKind::FStringMiddle
             | TokenKind::FStringEnd
+            | TokenKind::Comma
             | TokenKind::Comment
-            | TokenKind::Indent
-            | TokenKind::Dedent
     )
-}
-
-fn link(levels: &mut [usize], sum: &mut usize) {
-    if let Some(level) = levels.last_mut() {
-        *level += 1;
-        *sum += 1;
-    }
 }
