@@ -3,9 +3,9 @@
 //! It is removed with its volumes when dropped, after which nothing of it is left on the engine.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -128,6 +128,25 @@ impl<'engine> Stack<'engine> {
         listed.stdout.lines().map(str::to_owned).collect()
     }
 
+    /// Notes every container of the stack that starts from now on. (The engine itself remembers the last 256 events
+    /// only, and health checks are events.)
+    #[track_caller]
+    pub fn watch_starts(&self) -> Starts {
+        let path = self.folder.path().join(format!("starts-{}", unique()));
+        let file = File::create(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let label = format!("label=com.docker.stack.namespace={}", self.name);
+        let attributes = ".Actor.Attributes";
+        let format = format!(
+            "{{{{index {attributes} \"com.docker.swarm.service.name\"}}}} {{{{{attributes}.image}}}}"
+        );
+        let mut events = self.engine.docker_command();
+        events.args(["events", "--filter", "type=container", "--filter", "event=start", "--filter", &label]);
+        // From the beginning: the subscription itself takes a moment.
+        events.args(["--since", "1h", "--format", &format]).stdout(file).stdin(Stdio::null());
+        let client = events.spawn().unwrap_or_else(|error| panic!("docker does not start: {error}"));
+        Starts { client, path, prefix: format!("{}_", self.name) }
+    }
+
     /// The log lines of a service's tasks, all that are still there.
     #[track_caller]
     pub fn logs(&self, service: &str) -> String {
@@ -212,6 +231,35 @@ impl Drop for Stack<'_> {
             return;
         }
         self.remove();
+    }
+}
+
+/// The containers of a stack that have started.
+#[derive(Debug)]
+pub struct Starts {
+    client: Child,
+    path: PathBuf,
+    prefix: String,
+}
+
+impl Starts {
+    /// Service (as in the stack file) and image of each, in order.
+    #[track_caller]
+    pub fn so_far(&self) -> Vec<(String, String)> {
+        let text =
+            fs::read_to_string(&self.path).unwrap_or_else(|error| panic!("{}: {error}", self.path.display()));
+        let pair = |line: &str| {
+            let (service, image) = line.split_once(' ')?;
+            Some((service.strip_prefix(&self.prefix)?.to_owned(), image.to_owned()))
+        };
+        text.lines().filter_map(pair).collect()
+    }
+}
+
+impl Drop for Starts {
+    fn drop(&mut self) {
+        let _ = self.client.kill();
+        let _ = self.client.wait();
     }
 }
 

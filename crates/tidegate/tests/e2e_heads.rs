@@ -7,6 +7,8 @@ use testbed::stack::{DEPLOY_LIMIT, Stack};
 /// The last two revisions of release v2: a parent and its child, v2's head.
 const PARENT: &str = "063ea481d27f";
 const HEAD: &str = "174fb592e380";
+/// The heads of release v5-two-heads, both children of [`HEAD`].
+const HEADS: [&str; 2] = ["396bd7b405a2", "4a7ce8c516b3"];
 
 #[test]
 fn several_heads_and_a_row_beside_its_descendant() {
@@ -43,4 +45,17 @@ fn several_heads_and_a_row_beside_its_descendant() {
     assert_eq!(stack.rows(), [PARENT, HEAD]);
     // And all the while the services went on to the new release.
     stack.wait_for_release("v5-two-heads");
+
+    // Tidegate, on the same rows: both heads are wanted, and the ancestor's row says nothing that its descendant's
+    // does not.
+    let binary = env!("CARGO_BIN_EXE_tidegate").as_ref();
+    let files = [Stack::example("stack.yml")];
+    let mut deploy = stack.tidegate_deploy(binary, "v5-two-heads", &files, &["--resolve-image", "never"]);
+    let deployed = command::run(&mut deploy, DEPLOY_LIMIT).expect_success();
+    assert_eq!(stack.rows(), HEADS, "{}", deployed.stdout);
+    for applied in ["SELECT count(*) FROM zone_notes", "SELECT count(quality) FROM readings"] {
+        stack.sql(applied).expect_success();
+    }
+    stack.wait_for_release("v5-two-heads");
+    assert_eq!(engine.get(&stack.url("/zones")).0, 200);
 }

@@ -45,5 +45,21 @@ fn a_volume_without_postgis() {
         stack.logs("migrate").contains("type \"geometry\" does not exist").then_some(())
     });
     assert!(stack.rows().is_empty(), "stock Alembic has migrated: {:?}", stack.rows());
-    assert_eq!(engine.get(&stack.url("/zones")).0, 500, "the new code serves without its schema");
+    wait_for("the new code to serve without its schema", DEPLOY_LIMIT, || {
+        (engine.get(&stack.url("/zones")).0 == 500).then_some(())
+    });
+
+    // Tidegate takes the same stack over as it stands: the extension, then the schema, then the services.
+    let binary = env!("CARGO_BIN_EXE_tidegate").as_ref();
+    let files = [Stack::example("stack.yml")];
+    let mut deploy = stack.tidegate_deploy(binary, "v1", &files, &["--resolve-image", "never"]);
+    let deployed = command::run(&mut deploy, DEPLOY_LIMIT).expect_success();
+    assert!(deployed.stdout.contains("extension postgis: created"), "{}", deployed.stdout);
+    stack.wait_for_release("v1");
+    assert_eq!(stack.rows(), ["f52d9370c16e"]);
+    assert_eq!(engine.get(&stack.url("/zones")).0, 200);
+    let kept = stack.sql("SELECT text FROM keepsake").expect_success();
+    assert_eq!(kept.stdout.trim(), "still here", "the volume's data is gone");
+    let extensions = "SELECT extname FROM pg_extension WHERE extname LIKE 'postgis%' ORDER BY 1";
+    assert_eq!(stack.sql(extensions).stdout, "postgis\npostgis_topology\n");
 }
