@@ -88,7 +88,7 @@ fn activity(project: &Project, condition: &str) -> String {
     ))
 }
 
-const SLOW: &str = "op.execute('SELECT pg_sleep(1.5)')\nop.create_table('slow', sa.Column('id', sa.Integer))";
+const SLOW: &str = "op.execute('SELECT pg_sleep(2.5)')\nop.create_table('slow', sa.Column('id', sa.Integer))";
 
 #[test]
 fn of_eight_runners_at_once_one_migrates_and_all_succeed() {
@@ -232,16 +232,20 @@ fn when_the_locks_connection_is_cut_the_run_is_stopped_and_its_sessions_are_ende
 fn being_stopped_ends_alembic_and_its_sessions() {
     let mut project = Project::new().revision("t1", "None", "op.execute('SELECT pg_sleep(20)')");
     let options = project.options();
+    let database = project.database.clone();
+    let stop = async move {
+        let asleep = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' \
+                      AND query LIKE 'SELECT pg_sleep(20)%'";
+        while server().sql(&database, asleep) != "1" {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
     let started = Instant::now();
-    let run = project.run_until(&options, tokio_sleep(Duration::from_millis(1500)));
-    assert!(started.elapsed() < Duration::from_secs(7), "{:?}", started.elapsed());
+    let run = project.run_until(&options, stop);
+    assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
     assert_eq!(run.error().kind(), "interrupted");
     assert!(run.error().to_string().contains("nothing was committed"), "{}", run.error());
     assert_eq!(activity(&project, "application_name LIKE 'tidegate:%'"), "0");
-}
-
-async fn tokio_sleep(duration: Duration) {
-    tokio::time::sleep(duration).await;
 }
 
 #[test]

@@ -73,17 +73,16 @@ struct Found {
     relocatable: bool,
 }
 
-/// Whether all wanted extensions are installed where they should be and can be loaded: the fast path's question. The
-/// catalogue alone would call an extension present whose files went away with the last image.
+/// Whether all wanted extensions are installed where they should be and the server still has them: the fast path's
+/// question. An image without the extension has no control file of it, so it is not available any more; loading its
+/// library would tell the same a hundred times slower.
 pub(crate) async fn all_present(control: &Connection, wanted: &[Wanted]) -> Result<bool, MigrateError> {
     let found = look(control, wanted).await?;
-    for wanted in wanted {
-        let placed = found.get(&wanted.name).is_some_and(|found| misplaced(wanted, found).is_none());
-        if !placed || library_gone(control, &wanted.name).await?.is_some() {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    Ok(wanted.iter().all(|wanted| {
+        found
+            .get(&wanted.name)
+            .is_some_and(|found| misplaced(wanted, found).is_none() && found.available.is_some())
+    }))
 }
 
 /// Makes sure of every wanted extension. Must run under the migration lock: two runners that create one extension at

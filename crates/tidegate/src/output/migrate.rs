@@ -49,7 +49,12 @@ impl Lines {
             // A failure is told once, with its hint, by the command's end.
             Event::Report(report) if report.outcome == Outcome::Failed => return None,
             Event::Report(_) => paint(&message, AnsiColor::Green, self.style),
-            Event::Output { .. } if message.is_empty() => return None,
+            // What Alembic's own log says of revisions is said by our events; that one's statements have run will be
+            // said when it is committed.
+            Event::Output { .. } if message.is_empty() || message.contains("[alembic.runtime.migration]") => {
+                return None;
+            }
+            Event::Revision { state: "done", .. } => return None,
             Event::Output { .. } => format!("  | {message}"),
             Event::Warning { .. } if is_github() => format!("\n::warning::{}", escape(&message)),
             Event::Warning { .. } => {
