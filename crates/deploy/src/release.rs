@@ -37,6 +37,13 @@ const UNPACKED_LIMIT: u64 = 256 << 20;
 /// A service as it was or is: `None` where there is none.
 pub(crate) type Specs = BTreeMap<String, Option<Value>>;
 
+/// The part of a record that nobody without the stack's key can read.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Sealed {
+    specs: Specs,
+    wanted: Specs,
+}
+
 /// What a deploy is about to do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Intent {
@@ -53,6 +60,9 @@ pub(crate) struct Intent {
     /// What every service of the stack was, by its full name. Sealed.
     #[serde(skip)]
     pub previous: Specs,
+    /// What every service was to become, as it was asked for. Sealed.
+    #[serde(skip)]
+    pub wanted: Specs,
 }
 
 /// How a release ended.
@@ -156,13 +166,15 @@ pub enum RecordError {
 /// The configs that hold an intent.
 pub(crate) fn intent_parts(stack: &str, intent: &Intent, key: &SealKey) -> Result<Vec<Part>, RecordError> {
     let facts = serde_json::to_value(intent).map_err(|error| RecordError::Encode(error.to_string()))?;
-    parts(stack, "intent", intent.number, &facts, &intent.previous, key)
+    let sealed = Sealed { specs: intent.previous.clone(), wanted: intent.wanted.clone() };
+    parts(stack, "intent", intent.number, &facts, &sealed, key)
 }
 
 /// The configs that hold an outcome.
 pub(crate) fn outcome_parts(stack: &str, outcome: &Outcome, key: &SealKey) -> Result<Vec<Part>, RecordError> {
     let facts = serde_json::to_value(outcome).map_err(|error| RecordError::Encode(error.to_string()))?;
-    parts(stack, "outcome", outcome.number, &facts, &outcome.specs, key)
+    let sealed = Sealed { specs: outcome.specs.clone(), wanted: Specs::new() };
+    parts(stack, "outcome", outcome.number, &facts, &sealed, key)
 }
 
 fn parts(
@@ -170,15 +182,15 @@ fn parts(
     kind: &str,
     number: u64,
     facts: &Value,
-    specs: &Specs,
+    sealed: &Sealed,
     key: &SealKey,
 ) -> Result<Vec<Part>, RecordError> {
     let encode = |error: &dyn std::fmt::Display| RecordError::Encode(error.to_string());
     let mut packer = GzEncoder::new(Vec::new(), Compression::best());
-    let plain = serde_json::to_vec(specs).map_err(|error| encode(&error))?;
+    let plain = serde_json::to_vec(sealed).map_err(|error| encode(&error))?;
     packer.write_all(&plain).map_err(|error| encode(&error))?;
     let squeezed = packer.finish().map_err(|error| encode(&error))?;
-    let record = json!({ "format": 1, "facts": facts, "specs": key.seal(&squeezed)? }).to_string();
+    let record = json!({ "format": 1, "facts": facts, "sealed": key.seal(&squeezed)? }).to_string();
     let chunks: Vec<&[u8]> = record.as_bytes().chunks(PART_BYTES).collect();
     Ok(chunks
         .iter()
@@ -223,16 +235,18 @@ pub(crate) fn read(stored: &[Stored], key: Option<&SealKey>) -> Vec<Release> {
         records.keys().filter(|(_, kind)| *kind == "intent").map(|(number, _)| *number).collect();
     let mut releases = Vec::new();
     for number in numbers {
-        let Some((mut intent, specs)) = records.get(&(number, "intent")).and_then(|r| join::<Intent>(r, key))
+        let Some((mut intent, sealed)) =
+            records.get(&(number, "intent")).and_then(|r| join::<Intent>(r, key))
         else {
             continue;
         };
-        let mut opened = specs.is_some();
-        intent.previous = specs.unwrap_or_default();
+        let mut opened = sealed.is_some();
+        let sealed = sealed.unwrap_or_default();
+        (intent.previous, intent.wanted) = (sealed.specs, sealed.wanted);
         let outcome = records.get(&(number, "outcome")).and_then(|parts| join::<Outcome>(parts, key));
-        let outcome = outcome.map(|(mut outcome, specs)| {
-            opened &= specs.is_some();
-            outcome.specs = specs.unwrap_or_default();
+        let outcome = outcome.map(|(mut outcome, sealed)| {
+            opened &= sealed.is_some();
+            outcome.specs = sealed.unwrap_or_default().specs;
             outcome
         });
         let configs = ["intent", "outcome"]
@@ -249,7 +263,7 @@ pub(crate) fn read(stored: &[Stored], key: Option<&SealKey>) -> Vec<Release> {
 fn join<T: for<'de> Deserialize<'de>>(
     parts: &[(usize, &Stored)],
     key: Option<&SealKey>,
-) -> Option<(T, Option<Specs>)> {
+) -> Option<(T, Option<Sealed>)> {
     let mut parts = parts.to_vec();
     parts.sort_by_key(|(index, _)| *index);
     let wanted: usize = parts.first()?.1.labels.get(PARTS_LABEL)?.parse().ok()?;
@@ -259,11 +273,11 @@ fn join<T: for<'de> Deserialize<'de>>(
     let text: Vec<u8> = parts.iter().flat_map(|(_, config)| config.data.iter().copied()).collect();
     let record: Value = serde_json::from_slice(&text).ok()?;
     let facts = serde_json::from_value(record.get("facts")?.clone()).ok()?;
-    let sealed = record.get("specs")?.as_str()?;
+    let sealed = record.get("sealed")?.as_str()?;
     Some((facts, key.and_then(|key| key.open(sealed).ok()).and_then(|packed| unpack(&packed))))
 }
 
-fn unpack(packed: &[u8]) -> Option<Specs> {
+fn unpack(packed: &[u8]) -> Option<Sealed> {
     let mut plain = Vec::new();
     GzDecoder::new(packed).take(UNPACKED_LIMIT).read_to_end(&mut plain).ok()?;
     serde_json::from_slice(&plain).ok()
@@ -280,6 +294,7 @@ mod tests {
             who: "ci@build".into(),
             digest: "d".into(),
             creates: vec![("network".into(), "shop_back".into())],
+            wanted: previous.clone(),
             previous,
         }
     }

@@ -13,7 +13,7 @@ use crate::error::Restored;
 use crate::event::{Event, ServiceEvent, ServiceState, Sink};
 use crate::plan::is_gate_run;
 use crate::release::Specs;
-use crate::spec::{self, RELEASE_LABEL, same};
+use crate::spec::{RELEASE_LABEL, same};
 use crate::target::DEFAULT_TIMEOUT;
 use crate::watch::{self, WatchError, Watched};
 use crate::write::{self, Write};
@@ -34,6 +34,8 @@ pub(crate) struct Rollback<'a, A> {
     pub base: &'a BTreeMap<String, Value>,
     /// The objects that the release made.
     pub creates: &'a [(String, String)],
+    /// Whether a live spec is what the release asked for. A label alone would not do: an edit by hand keeps it.
+    pub is_of_release: &'a (dyn Fn(&str, &Value) -> bool + Send + Sync),
     /// The release that failed.
     pub number: u64,
     /// Full names and names in the stack file.
@@ -74,11 +76,9 @@ impl<A: Api> Rollback<'_, A> {
             return Ok(());
         }
         self.tell(name, ServiceState::Restoring, None);
-        let number = self.number.to_string();
         // Ours to replace: what this release wrote, or what it found (after an interrupted release).
         let may_replace = |live: &Value| {
-            spec::label(live, RELEASE_LABEL) == Some(number.as_str())
-                || self.base.get(name).is_some_and(|base| same(base, live))
+            (self.is_of_release)(name, live) || self.base.get(name).is_some_and(|base| same(base, live))
         };
         let is_ours = |live: &Value| same(live, spec);
         let write =
@@ -104,8 +104,8 @@ impl<A: Api> Rollback<'_, A> {
     async fn remove(&self, name: &str) -> Result<(), String> {
         let find = async || self.api.service(name).await.map_err(|error| error.to_string());
         let Some(service) = find().await? else { return Ok(()) };
-        if service.label(RELEASE_LABEL).is_none() {
-            return Err("it is not Tidegate's, so it was not removed".to_owned());
+        if !(self.is_of_release)(name, &service.spec) {
+            return Err("somebody else changed it meanwhile, so it was not removed".to_owned());
         }
         self.tell(name, ServiceState::Removing, None);
         let begun = Instant::now();

@@ -12,7 +12,7 @@ use stackfile::{Condition, Desired, ObjectBody, ServiceBody};
 
 use crate::order::{Need, Node, Order, OrderError, order};
 use crate::settings::{Settings, TIMEOUT_LABEL, parse_duration};
-use crate::spec::{self, GATE_LABEL, hex};
+use crate::spec::{self, GATE_LABEL, SPEC_LABEL, hex};
 
 /// How long a service may take to converge where nothing else is said.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_mins(5);
@@ -61,6 +61,15 @@ pub struct Wanted {
     pub gate: bool,
     /// How long it may take to converge, or to run for a gate.
     pub timeout: Duration,
+}
+
+impl Wanted {
+    /// The body with its digest as a label, as it is written.
+    pub fn labelled(&self) -> Value {
+        let mut body = self.body.clone();
+        spec::set_label(&mut body, SPEC_LABEL, &self.digest);
+        body
+    }
 }
 
 /// An image as the registry knows it.

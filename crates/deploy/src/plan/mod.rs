@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::gate;
 use crate::live::{FileState, Live};
 use crate::release::{Release, Specs, State};
-use crate::spec::{self, Change, RELEASE_LABEL, SPEC_LABEL, covers, same};
+use crate::spec::{self, Change, SPEC_LABEL, covers, same};
 use crate::target::{Target, Wanted};
 
 /// What to do about a change that somebody else made.
@@ -311,7 +311,7 @@ fn foreign(live: &Live, history: &History<'_>) -> Vec<Foreign> {
     let mut foreign = Vec::new();
     for (name, spec) in &live.services {
         let Some(Some(recorded)) = history.specs.and_then(|specs| specs.get(name)) else { continue };
-        if same(recorded, spec) || in_flight(spec, name, history.interrupted) {
+        if same(recorded, spec) || in_flight(spec, name, live, history.interrupted) {
             continue;
         }
         foreign.push(Foreign { service: name.clone(), changes: spec::diff(recorded, spec) });
@@ -319,13 +319,14 @@ fn foreign(live: &Live, history: &History<'_>) -> Vec<Foreign> {
     foreign
 }
 
-/// Whether a live spec is what an interrupted release made, or left as it was.
-fn in_flight(spec: &Value, name: &str, interrupted: Option<&Release>) -> bool {
+/// Whether a live spec is what an interrupted release made, or left as it was. That its label names the release is not
+/// enough: somebody who edits a service by hand keeps its labels.
+fn in_flight(spec: &Value, name: &str, live: &Live, interrupted: Option<&Release>) -> bool {
     interrupted.is_some_and(|release| {
-        let number = release.intent.number.to_string();
-        let before = release.intent.previous.get(name).and_then(Option::as_ref);
-        spec::label(spec, RELEASE_LABEL) == Some(number.as_str())
-            || before.is_some_and(|before| same(before, spec))
+        let of = |specs: &Specs| specs.get(name).cloned().flatten();
+        let left = of(&release.intent.previous).is_some_and(|before| same(&before, spec));
+        let made = || of(&release.intent.wanted).is_some_and(|wanted| covers(&wanted, &live.localise(spec)));
+        left || made()
     })
 }
 
@@ -333,14 +334,8 @@ fn in_flight(spec: &Value, name: &str, interrupted: Option<&Release>) -> bool {
 fn is_done(wanted: &Wanted, live: &Live, name: &str) -> bool {
     live.services.get(name).is_some_and(|spec| {
         let spec = live.localise(spec);
-        spec::label(&spec, SPEC_LABEL) == Some(wanted.digest.as_str()) && covers(&labelled(wanted), &spec)
+        spec::label(&spec, SPEC_LABEL) == Some(wanted.digest.as_str()) && covers(&wanted.labelled(), &spec)
     })
-}
-
-fn labelled(wanted: &Wanted) -> Value {
-    let mut body = wanted.body.clone();
-    spec::set_label(&mut body, SPEC_LABEL, &wanted.digest);
-    body
 }
 
 fn orphans(target: &Target, live: &Live, options: PlanOptions, plan: &mut Plan) {

@@ -77,6 +77,7 @@ fn release(number: u64, digest: &str, previous: Specs, outcome: Option<(State, S
             digest: digest.to_owned(),
             creates: Vec::new(),
             previous,
+            wanted: Specs::new(),
         },
         outcome: outcome.map(|(state, specs)| Outcome {
             number,
@@ -182,7 +183,10 @@ fn a_release_that_was_put_back_leaves_the_one_before_it_in_force() {
 fn an_interrupted_release_is_continued_with_its_number_and_its_way_back() {
     let mut live = live("app:1");
     let (old, next) = (some(&live.services), target("app:2"));
-    live.releases.push(release(2, &next.digest, old.clone(), None));
+    let mut interrupted = release(2, &next.digest, old.clone(), None);
+    let wanted = next.services.values().map(|wanted| (wanted.name.clone(), Some(wanted.labelled())));
+    interrupted.intent.wanted = wanted.collect();
+    live.releases.push(interrupted);
     // It had come as far as the api.
     live.services.insert("shop_api".into(), deployed(&next, 2)["shop_api"].clone());
     let continued = plan(&next, &live, PlanOptions::default());
@@ -195,6 +199,11 @@ fn an_interrupted_release_is_continued_with_its_number_and_its_way_back() {
     assert_eq!((other.number, other.supersedes), (3, Some(2)));
     assert_eq!(other.previous, old);
     assert!(other.foreign.is_empty());
+    // Somebody scaled the service that the interrupted release had written; its labels are still the release's.
+    live.services.get_mut("shop_api").unwrap()["Mode"] = json!({ "Replicated": { "Replicas": 5 } });
+    live.services.get_mut("shop_api").unwrap()["TaskTemplate"]["ContainerSpec"]["Image"] =
+        json!("app:hotfix");
+    assert_eq!(plan(&next, &live, PlanOptions::default()).foreign.len(), 1);
 }
 
 #[test]

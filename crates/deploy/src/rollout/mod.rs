@@ -80,7 +80,10 @@ impl<A: Api> Rollout<'_, A> {
                 let message = format!("stack {} runs release {}", self.target.stack, self.plan.number);
                 let rows = crossed.and_then(|crossed| crossed.rows);
                 self.finish(State::Succeeded, &message, rows, begun.elapsed()).await?;
-                self.clean_up(State::Succeeded).await?;
+                if let Err(error) = self.clean_up(State::Succeeded).await {
+                    let message = format!("what earlier releases left could not be tidied up: {error}");
+                    (self.sink)(Event::Warning { message });
+                }
                 Ok(message)
             }
             Err(stop) => Err(self.fail(stop, crossed, begun.elapsed()).await),
@@ -163,8 +166,7 @@ impl<A: Api> Rollout<'_, A> {
     }
 
     fn body(&self, wanted: &Wanted) -> Value {
-        let mut body = self.live.resolve(&wanted.body);
-        spec::set_label(&mut body, SPEC_LABEL, &wanted.digest);
+        let mut body = self.live.resolve(&wanted.labelled());
         spec::set_label(&mut body, RELEASE_LABEL, &self.plan.number.to_string());
         spec::set_label(&mut body, SEAL_LABEL, &self.key.to_label());
         body
@@ -245,12 +247,17 @@ impl<A: Api> Rollout<'_, A> {
         if self.touched(&stop) {
             (self.sink)(Event::RollingBack { reason: reason.clone() });
         }
+        let is_of_release = |name: &str, live: &Value| {
+            let wanted = self.target.services.get(name);
+            wanted.is_some_and(|wanted| covers(&wanted.labelled(), &self.live.localise(live)))
+        };
         let rollback = Rollback {
             api: self.api,
             stack: &self.target.stack,
             previous: &self.plan.previous,
             base: &self.plan.base,
             creates: &self.created(),
+            is_of_release: &is_of_release,
             number: release,
             keys: self.target.services.values().map(|w| (w.name.as_str(), w.key.as_str())).collect(),
             sink: self.sink,

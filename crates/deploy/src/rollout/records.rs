@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::Rollout;
 use crate::error::Error;
 use crate::plan::is_gate_run;
-use crate::release::{self, Intent, Outcome, Part, State};
+use crate::release::{self, Intent, Outcome, Part, Specs, State};
 use crate::spec::{self, RELEASE_LABEL};
 
 impl<A: Api> Rollout<'_, A> {
@@ -30,8 +30,14 @@ impl<A: Api> Rollout<'_, A> {
                 .map(|(kind, name)| ((*kind).to_owned(), name.clone()))
                 .collect(),
             previous: self.plan.previous.clone(),
+            wanted: self.wanted(),
         };
         self.write_parts(release::intent_parts(&self.target.stack, &intent, &self.key)?).await
+    }
+
+    fn wanted(&self) -> Specs {
+        let own = self.target.services.values().filter(|wanted| !wanted.gate);
+        own.map(|wanted| (wanted.name.clone(), Some(wanted.labelled()))).collect()
     }
 
     async fn write_parts(&self, parts: Vec<Part>) -> Result<(), Error> {
