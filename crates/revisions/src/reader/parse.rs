@@ -104,8 +104,7 @@ impl Depth {
         match kind {
             TokenKind::Newline | TokenKind::NonLogicalNewline if self.levels.len() > 1 => {}
             TokenKind::Newline | TokenKind::NonLogicalNewline | TokenKind::Semi => self.next_expression(),
-            TokenKind::Comma if !self.in_lambda() => self.next_expression(),
-            TokenKind::Colon if !self.in_lambda() => self.next_expression(),
+            TokenKind::Comma | TokenKind::Colon if !self.in_lambda() => self.next_expression(),
             TokenKind::Colon => {
                 if let Some(level) = self.levels.last_mut() {
                     level.lambdas -= 1;
