@@ -1,5 +1,6 @@
 //! Events of `saphyr-parser` to a [`Node`] tree: anchors, aliases, merge keys, duplicate keys, bounds.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use diagnostics::{Diagnostic, Place, Source};
@@ -16,6 +17,10 @@ const MAX_EXPANSION: usize = 99;
 /// ... but never add more values than this (yaml.v3 has the same two bounds).
 const MAX_ALIASED: usize = 400_000;
 
+/// yaml.v3 takes a tab between a colon and a value, the parser does not before some characters. It says where, and
+/// there a blank means the same; this many are replaced.
+const MAX_TABS: usize = 500;
+
 /// A parsed text.
 pub(crate) struct Document {
     /// The first document's value; null for an empty text.
@@ -27,15 +32,14 @@ pub(crate) struct Document {
 /// Parses a text.
 pub(crate) fn parse(source: &Source) -> Result<Document, Diagnostic> {
     refuse_control_characters(source)?;
-    let mut builder = Builder {
-        source,
-        offsets: Offsets::new(source.text()),
-        parser: Parser::new_from_str(source.text()),
-        anchors: HashMap::new(),
-        written: 0,
-        aliased: 0,
-    };
-    builder.document()
+    let mut text = Cow::Borrowed(source.text());
+    for _ in 0..MAX_TABS {
+        let mut builder = Builder::new(source, &text);
+        let document = builder.document();
+        let Some(tab) = builder.refused_tab else { return document };
+        text.to_mut().replace_range(tab..=tab, " ");
+    }
+    Builder::new(source, &text).document()
 }
 
 fn refuse_control_characters(source: &Source) -> Result<(), Diagnostic> {
@@ -75,6 +79,8 @@ struct Builder<'a> {
     anchors: HashMap<usize, (Node, usize)>,
     written: usize,
     aliased: usize,
+    /// A tab that the parser stopped at, and that could as well be a blank.
+    refused_tab: Option<usize>,
 }
 
 /// A key as written, and whether it is a `<<` that merges.
@@ -84,6 +90,19 @@ struct Key {
 }
 
 impl<'a> Builder<'a> {
+    /// Reads `text`, which has every character at the same place as the source has it.
+    fn new(source: &'a Source, text: &'a str) -> Self {
+        Self {
+            source,
+            offsets: Offsets::new(text),
+            parser: Parser::new_from_str(text),
+            anchors: HashMap::new(),
+            written: 0,
+            aliased: 0,
+            refused_tab: None,
+        }
+    }
+
     fn document(&mut self) -> Result<Document, Diagnostic> {
         let nothing = Node::new(Value::Null, self.source.place(0..0));
         let mut root = None;
@@ -103,7 +122,13 @@ impl<'a> Builder<'a> {
     fn next(&mut self) -> Result<(Event<'a>, Span), Diagnostic> {
         match self.parser.next_event() {
             Some(Ok(next)) => Ok(next),
-            Some(Err(error)) => Err(self.scan_error(&error)),
+            Some(Err(error)) => {
+                let at = self.offsets.byte(error.marker().index());
+                let before =
+                    at.checked_sub(1).filter(|&at| self.source.text().as_bytes().get(at) == Some(&b'\t'));
+                self.refused_tab = before.filter(|_| error.info().starts_with("':' must be followed by"));
+                Err(self.scan_error(&error))
+            }
             None => Ok((Event::StreamEnd, Span::default())),
         }
     }
@@ -327,6 +352,13 @@ mod tests {
         let text = "a: &a {x: 1, y: {p: 1}}\nb: &b {x: 2, z: 2}\nc: {<<: [*a, *b], y: {q: 3}}\n";
         let c = json(text).unwrap()["c"].clone();
         assert_eq!(c, serde_json::json!({"y": {"q": 3}, "x": 1, "z": 2}));
+    }
+
+    #[test]
+    fn a_tab_may_stand_between_a_colon_and_a_value() {
+        let text = "a:\tb\nc:\t \td\ne: \"f:\tg\"\nh:\t5\n";
+        assert_eq!(json(text).unwrap(), serde_json::json!({"a": "b", "c": "d", "e": "f:\tg", "h": 5}));
+        assert!(json("a:\tb: c\n").is_err());
     }
 
     #[test]
