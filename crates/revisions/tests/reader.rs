@@ -167,7 +167,8 @@ proptest! {
 #[test]
 fn deep_files_are_read_or_refused_and_never_exhaust_the_stack() {
     let (open, close) = ("(".repeat(5_000), ")".repeat(5_000));
-    let nested_blocks: String = (0..500).map(|depth| format!("{}if x:\n", " ".repeat(depth))).collect();
+    let blocks: Vec<String> = (0..500).map(|depth| " ".repeat(depth) + "if x:\n").collect();
+    let nested_blocks = blocks.concat();
     let deep = |count: usize| {
         [
             format!("x = {}1", "1 + ".repeat(count)),
