@@ -140,7 +140,7 @@ async fn view(options: &Options, project: &Project, control: &Connection) -> Res
         Some(plan) => plan.steps.iter().map(|step| step.revision.clone()).collect(),
         None => diagnosis.pending.clone(),
     };
-    let wanted = extensions::wanted(&options.extensions, &project.needs, &pending);
+    let wanted = extensions::wanted(options, &project.needs, &pending);
     Ok(View { rows, diagnosis, plan, wanted })
 }
 

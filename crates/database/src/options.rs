@@ -31,6 +31,8 @@ pub struct Options {
     pub target: String,
     /// Extensions that must be there: `NAME`, `NAME@SCHEMA`, or `!NAME` for one that is not needed after all.
     pub extensions: Vec<String>,
+    /// Whether to bring the named extensions to the versions that the server has.
+    pub update_extensions: bool,
     /// How strict to be.
     pub environment: Environment,
     /// The project's own Alembic: `alembic`, `flask db`, `python -m alembic`.
@@ -66,6 +68,7 @@ impl Options {
             directory: directory.into(),
             target: "heads".to_owned(),
             extensions: Vec::new(),
+            update_extensions: false,
             environment: Environment::default(),
             alembic: "alembic".to_owned(),
             wait: Duration::from_mins(1),

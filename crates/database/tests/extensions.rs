@@ -164,6 +164,10 @@ fn an_older_version_is_told_and_used() {
     let told = run.messages("extension").join("\n");
     assert!(told.starts_with("extension hstore: version 1.4 is installed, "), "{told}");
     assert!(told.contains("ALTER EXTENSION \"hstore\" UPDATE;"), "{told}");
+    let options = Options { update_extensions: true, ..options };
+    let run = project.run(&options).ok();
+    assert!(run.messages("extension")[0].starts_with("extension hstore: updated from 1.4 to "));
+    assert_eq!(project.run(&options).ok().outcome(), "Current");
 }
 
 #[test]
@@ -182,5 +186,25 @@ fn a_read_only_database_and_objects_in_the_way_have_their_own_words() {
         run.error().to_string().contains("objects of its name are there, as after restoring a dump"),
         "{}",
         run.error()
+    );
+}
+
+#[test]
+fn a_creator_that_knows_no_lock_is_no_failure() {
+    let mut project = Project::line();
+    let mut session = server().psql_command(&project.database);
+    let sql = "BEGIN; CREATE EXTENSION citext; SELECT pg_sleep(1.5); COMMIT";
+    let mut other = session.args(["-c", sql]).stdout(std::process::Stdio::null()).spawn().unwrap();
+    let asleep =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
+    while project.sql(asleep) != "1" {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let options = with_extensions(&project, &["citext"]);
+    let run = project.run(&options).ok();
+    assert!(other.wait().unwrap().success());
+    assert_eq!(
+        run.messages("extension"),
+        ["extension citext: created by another session at the same moment"]
     );
 }

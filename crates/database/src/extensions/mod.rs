@@ -1,5 +1,6 @@
 //! Extensions: looked at without a lock, created under it, refused with an explanation.
 
+mod library;
 mod refusal;
 
 use std::collections::BTreeMap;
@@ -11,7 +12,7 @@ use tokio_postgres::types::Type;
 use crate::connect::Connection;
 use crate::error::MigrateError;
 use crate::event::Event;
-use crate::options::Environment;
+use crate::options::{Environment, Options};
 use crate::query::{self, identifier};
 
 pub use refusal::{Cause, Refusal};
@@ -19,8 +20,6 @@ use refusal::{Session, cause};
 
 /// How long CREATE EXTENSION may take: PostGIS with its topology takes two seconds on a slow disk.
 const CREATING_LIMIT: Duration = Duration::from_mins(5);
-/// How long the server may take to load a library.
-const LOADING_LIMIT: Duration = Duration::from_mins(1);
 
 /// An extension that has to be there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,18 +30,21 @@ pub(crate) struct Wanted {
     pub(crate) schema: Option<String>,
     /// Why, for messages.
     pub(crate) needed: String,
+    /// Whether to bring it to the version that the server has.
+    pub(crate) update: bool,
 }
 
 /// What is to be there: what configuration names (`NAME` or `NAME@SCHEMA`), and what pending revisions use without
 /// creating it themselves. `!NAME` in configuration means that it is not needed, whatever the files look like.
-pub(crate) fn wanted(named: &[String], needs: &[ExtensionNeed], pending: &[String]) -> Vec<Wanted> {
+pub(crate) fn wanted(options: &Options, needs: &[ExtensionNeed], pending: &[String]) -> Vec<Wanted> {
+    let (named, update) = (&options.extensions, options.update_extensions);
     let mut wanted: Vec<Wanted> = Vec::new();
     for entry in named.iter().map(|entry| entry.trim()).filter(|entry| !entry.starts_with('!')) {
         let (name, schema) =
             entry.split_once('@').map_or((entry, None), |(name, schema)| (name, Some(schema)));
         if !name.is_empty() && !wanted.iter().any(|other| other.name == name) {
             let needed = "named by configuration".to_owned();
-            wanted.push(Wanted { name: name.to_owned(), schema: schema.map(str::to_owned), needed });
+            wanted.push(Wanted { name: name.to_owned(), schema: schema.map(str::to_owned), needed, update });
         }
     }
     for need in needs.iter().filter(|need| need.created.is_empty()) {
@@ -52,7 +54,7 @@ pub(crate) fn wanted(named: &[String], needs: &[ExtensionNeed], pending: &[Strin
         let used = need.uses.iter().find(|used| pending.contains(&used.revision));
         if let Some(used) = used.filter(|_| !declined && !known) {
             let needed = format!("{} at {} uses it", used.sign, used.place);
-            wanted.push(Wanted { name: need.extension.clone(), schema: None, needed });
+            wanted.push(Wanted { name: need.extension.clone(), schema: None, needed, update: false });
         }
     }
     wanted
@@ -73,6 +75,14 @@ struct Found {
     relocatable: bool,
 }
 
+impl Found {
+    /// Whether the server would install another version than is installed.
+    fn is_behind(&self) -> bool {
+        let installed = self.installed.as_ref().map(|(version, _)| version);
+        installed.zip(self.available.as_ref()).is_some_and(|(installed, available)| installed != available)
+    }
+}
+
 /// Whether all wanted extensions are installed where they should be and the server still has them: the fast path's
 /// question. An image without the extension has no control file of it, so it is not available any more; loading its
 /// library would tell the same a hundred times slower.
@@ -82,6 +92,7 @@ pub(crate) async fn all_present(control: &Connection, wanted: &[Wanted]) -> Resu
         found
             .get(&wanted.name)
             .is_some_and(|found| misplaced(wanted, found).is_none() && found.available.is_some())
+            && !(wanted.update && found.get(&wanted.name).is_some_and(Found::is_behind))
     }))
 }
 
@@ -108,7 +119,8 @@ pub(crate) async fn ensure(
         match result {
             Ok(None) => {}
             Ok(Some(event)) => {
-                created += usize::from(found.installed.is_none());
+                created +=
+                    usize::from(matches!(&event, Event::Extension { state: "created" | "updated", .. }));
                 on_event(event);
             }
             Err(cause) => {
@@ -223,84 +235,64 @@ async fn check(
         }
         Some(Misplaced::Missing) | None => {}
     }
-    if let Some(reason) = library_gone(control, &wanted.name).await? {
+    if let Some(reason) = library::gone(control, &wanted.name).await? {
         return Ok(Err(Cause::LibraryGone { reason }));
     }
     let Some((version, _)) = &found.installed else { return Ok(Ok(None)) };
-    let event = match &found.available {
-        Some(available) if available != version => Event::Extension {
-            name: wanted.name.clone(),
-            state: "outdated",
-            detail: format!(
-                "version {version} is installed, {available} is available (as its owner: ALTER EXTENSION {} UPDATE;)",
-                identifier(&wanted.name)
-            ),
-        },
-        _ => Event::Extension {
-            name: wanted.name.clone(),
+    let name = wanted.name.clone();
+    if !found.is_behind() {
+        return Ok(Ok(Some(Event::Extension {
+            name,
             state: "present",
             detail: format!("version {version}"),
-        },
-    };
-    Ok(Ok(Some(event)))
-}
-
-/// Loads the extension's libraries by planning a call of one function of each, without executing it: the function is
-/// strict and its argument is null, but the executor loads the library before it looks at arguments.
-async fn library_gone(control: &Connection, extension: &str) -> Result<Option<String>, MigrateError> {
-    const DOING: &str = "looking for an extension's libraries";
-    let sql = "SELECT DISTINCT ON (p.probin) format('SELECT %s(%s) FROM (SELECT %s OFFSET 0) AS x', \
-                 p.oid::regproc, \
-                 (SELECT string_agg('a' || i, ', ') FROM generate_series(1, p.pronargs) AS i), \
-                 (SELECT string_agg(format('NULL::%s AS a%s', format_type(t, NULL), i), ', ') \
-                  FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY AS u(t, i))) \
-               FROM pg_extension e \
-               JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid \
-                 AND d.deptype = 'e' AND d.classid = 'pg_proc'::regclass \
-               JOIN pg_proc p ON p.oid = d.objid JOIN pg_language l ON l.oid = p.prolang \
-               WHERE e.extname = $1 AND l.lanname = 'c' AND p.prokind = 'f' AND p.proisstrict \
-                 AND NOT p.proretset AND p.pronargs BETWEEN 1 AND 4 \
-                 AND has_function_privilege(p.oid, 'EXECUTE') \
-                 AND has_schema_privilege(p.pronamespace, 'USAGE') \
-                 AND p.prorettype NOT IN ('trigger'::regtype, 'internal'::regtype, 'event_trigger'::regtype) \
-                 AND NOT EXISTS (SELECT FROM unnest(p.proargtypes::oid[]) AS a(t) \
-                                 JOIN pg_type y ON y.oid = a.t WHERE y.typtype = 'p') \
-               ORDER BY p.probin, p.oid";
-    let rows = query::rows(&control.client, DOING, sql, &[(&extension, Type::TEXT)]).await?;
-    for row in &rows {
-        let probe: String = query::get(row, 0, DOING)?;
-        let probed = query::bounded(DOING, LOADING_LIMIT, control.client.batch_execute(&probe)).await?;
-        let Err(error) = probed else { continue };
-        if let Some(server) = error.as_db_error()
-            && server.code().code() == "58P01"
-        {
-            return Ok(Some(server.message().to_owned()));
-        }
+        })));
     }
-    Ok(None)
+    let available = found.available.as_deref().unwrap_or_default();
+    let update = format!("ALTER EXTENSION {} UPDATE", identifier(&wanted.name));
+    if !wanted.update {
+        let detail =
+            format!("version {version} is installed, {available} is available (as its owner: {update};)");
+        return Ok(Ok(Some(Event::Extension { name, state: "outdated", detail })));
+    }
+    let detail = format!("updated from {version} to {available}");
+    Ok(match run(control, "updating an extension", &update).await? {
+        Ok(()) => Ok(Some(Event::Extension { name, state: "updated", detail })),
+        Err((sqlstate, reason)) if sqlstate == "42501" => Err(Cause::NotOwner { reason }),
+        Err((sqlstate, reason)) => Err(Cause::Other { reason: format!("{reason} (SQLSTATE {sqlstate})") }),
+    })
 }
 
 /// Creates a missing extension.
 async fn create(control: &Connection, wanted: &Wanted, session: &Session) -> Result<Checked, MigrateError> {
-    const DOING: &str = "creating an extension";
     let schema = wanted.schema.as_deref();
     let place = schema.map_or_else(String::new, |schema| format!(" SCHEMA {}", identifier(schema)));
     let sql = format!("CREATE EXTENSION IF NOT EXISTS {}{place}", identifier(&wanted.name));
-    let done = query::bounded(DOING, CREATING_LIMIT, control.client.batch_execute(&sql)).await?;
-    let Err(error) = done else {
+    let Err((sqlstate, reason)) = run(control, "creating an extension", &sql).await? else {
         let detail = match wanted.needed.as_str() {
             "named by configuration" => "created".to_owned(),
             needed => format!("created, because {needed}"),
         };
         return Ok(Ok(Some(Event::Extension { name: wanted.name.clone(), state: "created", detail })));
     };
-    let Some(server) = error.as_db_error() else {
-        return Err(query::failed(DOING, &error));
-    };
     // Somebody who does not know our lock created it at the same moment: what counts is that it is there.
-    if server.code().code() == "23505" && all_present(control, std::slice::from_ref(wanted)).await? {
+    if sqlstate == "23505" && all_present(control, std::slice::from_ref(wanted)).await? {
         let detail = "created by another session at the same moment".to_owned();
         return Ok(Ok(Some(Event::Extension { name: wanted.name.clone(), state: "present", detail })));
     }
-    Ok(Err(cause(server.code().code(), server.message(), schema, session)))
+    Ok(Err(cause(&sqlstate, &reason, schema, session)))
+}
+
+/// Runs a statement; what the server says against it is SQLSTATE and words.
+async fn run(
+    control: &Connection,
+    doing: &str,
+    sql: &str,
+) -> Result<Result<(), (String, String)>, MigrateError> {
+    match query::bounded(doing, CREATING_LIMIT, control.client.batch_execute(sql)).await? {
+        Ok(()) => Ok(Ok(())),
+        Err(error) => match error.as_db_error() {
+            Some(server) => Ok(Err((server.code().code().to_owned(), server.message().to_owned()))),
+            None => Err(query::failed(doing, &error)),
+        },
+    }
 }

@@ -34,6 +34,11 @@ pub enum Cause {
         /// The server's words.
         reason: String,
     },
+    /// 42501 at ALTER EXTENSION ... UPDATE.
+    NotOwner {
+        /// The server's words.
+        reason: String,
+    },
     /// It is installed in a schema that unqualified names do not reach.
     OffSearchPath {
         /// Where it is.
@@ -116,6 +121,9 @@ impl fmt::Display for Refusal {
             Cause::NoRight { role, reason, .. } => {
                 write!(f, "is missing, and role {role} may not create it: {reason}")
             }
+            Cause::NotOwner { reason } => {
+                write!(f, "is behind the server's version and cannot be updated: {reason}")
+            }
             Cause::OffSearchPath { schema, search_path, .. } => {
                 write!(f, "is in schema {schema}, which the search_path ({search_path}) does not reach")
             }
@@ -155,6 +163,10 @@ impl Refusal {
             Cause::NoRight { role, database, .. } => format!(
                 "run once as a superuser in database {database}: CREATE EXTENSION IF NOT EXISTS {name}; -- role \
                  {role} needs no further right afterwards"
+            ),
+            Cause::NotOwner { .. } => format!(
+                "run once as its owner or a superuser: ALTER EXTENSION {name} UPDATE; -- or leave out --update-extensions: \
+                 the older version works"
             ),
             Cause::OffSearchPath { schema, search_path, database, relocatable } => {
                 let reach = format!(
@@ -236,6 +248,7 @@ mod tests {
         let mut causes: Vec<Cause> =
             refused.iter().map(|(code, message)| cause(code, message, Some("gis"), &session)).collect();
         causes.push(Cause::LibraryGone { reason: "could not access file \"$libdir/postgis-3\"".to_owned() });
+        causes.push(Cause::NotOwner { reason: "must be owner of extension postgis".to_owned() });
         causes.push(Cause::OffSearchPath {
             schema: "gis".to_owned(),
             search_path: "\"$user\", public".to_owned(),

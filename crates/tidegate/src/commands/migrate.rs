@@ -34,6 +34,9 @@ pub struct MigrateArgs {
     /// Extensions to make sure of: NAME, NAME@SCHEMA, or !NAME for one that is not needed after all.
     #[arg(long, value_name = "LIST", env = "TIDEGATE_EXTENSIONS", value_delimiter = ',')]
     pub extensions: Vec<String>,
+    /// Bring the named extensions to the versions that the server has.
+    #[arg(long)]
+    pub update_extensions: bool,
     /// How strict to be: in development a missing extension is a warning.
     #[arg(long, value_name = "NAME", env = "TIDEGATE_ENVIRONMENT", default_value = "production")]
     pub environment: Strictness,
@@ -104,6 +107,7 @@ impl MigrateArgs {
             section: self.name,
             target: self.target,
             extensions: self.extensions,
+            update_extensions: self.update_extensions,
             environment: match self.environment {
                 Strictness::Production => Environment::Production,
                 Strictness::Staging => Environment::Staging,
