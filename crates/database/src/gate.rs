@@ -15,7 +15,7 @@ use crate::options::Options;
 use crate::project::Project;
 use crate::report::{Outcome, Report};
 use crate::settings::Settings;
-use crate::{evidence, ledger, lock, readiness, rows};
+use crate::{evidence, ledger, lock, preview, readiness, rows};
 
 /// How the way to Alembic ended.
 pub(crate) enum Approach<'a> {
@@ -26,12 +26,12 @@ pub(crate) enum Approach<'a> {
 }
 
 /// What the database looks like to the revision files.
-struct View {
-    rows: Vec<String>,
-    diagnosis: Diagnosis,
+pub(crate) struct View {
+    pub(crate) rows: Vec<String>,
+    pub(crate) diagnosis: Diagnosis,
     /// `None` while the rows do not allow a plan.
-    plan: Option<Plan>,
-    wanted: Vec<Wanted>,
+    pub(crate) plan: Option<Plan>,
+    pub(crate) wanted: Vec<Wanted>,
 }
 
 /// Goes as far as the start of Alembic.
@@ -57,6 +57,10 @@ pub(crate) async fn approach<'a>(
     if is_current(&control, &seen).await? {
         ledger::check(&control, project, &seen.diagnosis.applied, on_event).await;
         return Ok(Approach::Done(Outcome::Current));
+    }
+    if options.dry_run {
+        preview::tell(options, project, settings, &control, &seen, on_event).await?;
+        return Ok(Approach::Done(Outcome::Planned));
     }
     let waited = Instant::now();
     let name = own_name("lock", options);
@@ -152,7 +156,7 @@ async fn is_current(control: &Connection, seen: &View) -> Result<bool, MigrateEr
 }
 
 /// Refuses rows that Alembic cannot work with, or should not.
-async fn judge(
+pub(crate) async fn judge(
     options: &Options,
     project: &Project,
     control: &Connection,

@@ -20,6 +20,7 @@ mod ledger;
 mod lock;
 mod migrate;
 mod options;
+mod preview;
 mod project;
 mod query;
 mod readiness;

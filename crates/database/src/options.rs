@@ -49,6 +49,8 @@ pub struct Options {
     pub statement_timeout: Duration,
     /// How often to try again after a lock timeout, a deadlock or a serialization failure.
     pub retries: u32,
+    /// Only tell what would be done.
+    pub dry_run: bool,
     /// Go on although the version table is empty and tables that the revisions create are there.
     pub allow_existing_tables: bool,
     /// The opaque id of this run.
@@ -77,6 +79,7 @@ impl Options {
             lock_timeout: Duration::from_secs(5),
             statement_timeout: Duration::ZERO,
             retries: 5,
+            dry_run: false,
             allow_existing_tables: false,
             run: None,
             release: None,

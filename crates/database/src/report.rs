@@ -16,6 +16,8 @@ pub enum Outcome {
     Migrated,
     /// The database was at the target already.
     Current,
+    /// A dry run: it is not at the target, and the events say what would be done.
+    Planned,
     /// It is not known to be at the target.
     Failed,
 }
@@ -98,6 +100,7 @@ impl Report {
         let rows = list(&self.rows);
         match (self.outcome, &self.error) {
             (Outcome::Current, _) => format!("the database is at {rows}: nothing to do"),
+            (Outcome::Planned, _) => format!("nothing was changed: the database is at {rows}"),
             (Outcome::Migrated, _) => match self.applied.len() {
                 0 => format!("the database is at {rows}"),
                 1 => format!("1 revision applied in {:.1} s: the database is at {rows}", self.seconds),

@@ -191,3 +191,35 @@ fn what_a_file_computes_is_asked_of_the_projects_python() {
     let run = project.run(&options);
     assert_eq!(run.error().kind(), "computed");
 }
+
+#[test]
+fn a_dry_run_tells_the_steps_and_the_sql_and_writes_nothing() {
+    let env_py = "from alembic import context\nif context.is_offline_mode():\n    \
+                  context.configure(url='postgresql://', literal_binds=True)\n    with context.begin_transaction():\n        \
+                  context.run_migrations()\nelse:\n"
+        .to_owned()
+        + &ENV_PY.lines().map(|line| format!("    {line}\n")).collect::<String>();
+    let mut project = Project::line().env_py(&env_py);
+    let writable = project.url.clone();
+    project.url = format!("{writable}?options=-c%20default_transaction_read_only%3Don");
+    let options = Options { dry_run: true, extensions: vec!["citext".to_owned()], ..project.options() };
+    let run = project.run(&options).ok();
+    assert_eq!(run.outcome(), "Planned");
+    assert_eq!(run.messages("extension"), ["extension citext: would be created"]);
+    assert_eq!(run.messages("plan"), ["3 revisions to apply from nothing: r1 → r2 → r3"]);
+    assert!(
+        run.messages("output").iter().any(|line| line.starts_with("CREATE TABLE three (")),
+        "{:?}",
+        run.messages("output")
+    );
+
+    project.url = writable;
+    let env_py = env_py.replace("context.is_offline_mode()", "False");
+    assert!(project.alembic(&["upgrade", "r1"]).status.success());
+    let mut project = project.env_py(&env_py);
+    project.sql("INSERT INTO alembic_version VALUES ('r2')");
+    let options = Options { dry_run: true, ..project.options() };
+    let run = project.run(&options).ok();
+    assert!(run.messages("warning")[0].starts_with("would remove r1 from the version table"));
+    assert_eq!((project.rows().as_str(), project.has("three")), ("r1,r2", false));
+}

@@ -33,6 +33,16 @@ impl Invocation {
         Ok(Self { words, variables, directory: options.directory.clone() })
     }
 
+    /// `COMMAND upgrade FROM:TO --sql`: writes SQL and runs none; should env.py connect nevertheless, it can only read.
+    pub(crate) fn offline(options: &Options, range: &str) -> Result<Self, MigrateError> {
+        let mut words = words(options, "upgrade")?;
+        words.extend([range.to_owned(), "--sql".to_owned()]);
+        let existing = options.variables.get("PGOPTIONS").unwrap_or_default();
+        let read_only = format!("{existing} -c default_transaction_read_only=on");
+        let variables = vec![("PGOPTIONS".to_owned(), read_only.trim().to_owned())];
+        Ok(Self { words, variables, directory: options.directory.clone() })
+    }
+
     /// `COMMAND heads`: imports every revision file and opens no database. The bridge tells what the files declare.
     pub(crate) fn scripts(options: &Options) -> Result<Self, MigrateError> {
         let variables = vec![("TIDEGATE_ANSWERS".to_owned(), "1".to_owned())];

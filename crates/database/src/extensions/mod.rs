@@ -96,6 +96,13 @@ pub(crate) async fn all_present(control: &Connection, wanted: &[Wanted]) -> Resu
     }))
 }
 
+/// The wanted extensions that are not installed.
+pub(crate) async fn missing(control: &Connection, wanted: &[Wanted]) -> Result<Vec<String>, MigrateError> {
+    let found = look(control, wanted).await?;
+    let installed = |name: &str| found.get(name).is_some_and(|found| found.installed.is_some());
+    Ok(wanted.iter().map(|wanted| wanted.name.clone()).filter(|name| !installed(name)).collect())
+}
+
 /// Makes sure of every wanted extension. Must run under the migration lock: two runners that create one extension at
 /// once fail with 23505.
 pub(crate) async fn ensure(

@@ -61,6 +61,9 @@ pub struct MigrateArgs {
     /// How often to try again after a lock timeout, a deadlock or a serialization failure that left nothing behind.
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub retries: u32,
+    /// Only show what would be done, with the SQL from Alembic's offline mode. Takes no lock, writes nothing.
+    #[arg(long)]
+    pub dry_run: bool,
     /// Go on although the version table is empty and tables that the revisions create are there.
     #[arg(long)]
     pub allow_existing_tables: bool,
@@ -120,6 +123,7 @@ impl MigrateArgs {
             lock_timeout: self.lock_timeout,
             statement_timeout: self.statement_timeout,
             retries: self.retries,
+            dry_run: self.dry_run,
             allow_existing_tables: self.allow_existing_tables,
             run: self.run,
             release: self.release,
