@@ -13,8 +13,8 @@ use crate::settings;
 const LIMIT: Duration = Duration::from_mins(2);
 
 /// What every revision file declares, from one run of Alembic that opens no database.
-pub(crate) async fn ask(options: &Options, config: &Config) -> Result<Answers, MigrateError> {
-    let invocation = Invocation::scripts(options)?;
+pub(crate) async fn ask(options: &Options, command: &str, config: &Config) -> Result<Answers, MigrateError> {
+    let invocation = Invocation::scripts(options, command)?;
     let url = config.sqlalchemy_url.as_ref().map(revisions::Secret::expose);
     let password = settings::resolve(&options.variables, url).ok().and_then(|settings| settings.password);
     let mut listener = Listener;

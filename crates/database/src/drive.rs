@@ -53,7 +53,8 @@ pub(crate) async fn through(
     report: &mut Report,
     on_event: &mut dyn FnMut(Event),
 ) -> Result<Outcome, MigrateError> {
-    let invocation = Invocation::upgrade(ready.options, &ready.epoch.application_name())?;
+    let invocation =
+        Invocation::upgrade(ready.options, &ready.project.command, &ready.epoch.application_name())?;
     let invalid_before = indexes::invalid(&ready.control).await?;
     query::execute(&ready.control.client, "setting lock_timeout", LOOK_LOCK_TIMEOUT).await?;
     let mut attempt = 1;

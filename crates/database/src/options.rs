@@ -35,8 +35,9 @@ pub struct Options {
     pub update_extensions: bool,
     /// How strict to be.
     pub environment: Environment,
-    /// The project's own Alembic: `alembic`, `flask db`, `python -m alembic`.
-    pub alembic: String,
+    /// The project's own Alembic: `alembic`, `flask db`, `python -m alembic`. Without it: `flask db` where env.py is
+    /// Flask-Migrate's, `alembic` elsewhere.
+    pub alembic: Option<String>,
     /// How long to wait for the database.
     pub wait: Duration,
     /// How long to wait for another run.
@@ -72,7 +73,7 @@ impl Options {
             extensions: Vec::new(),
             update_extensions: false,
             environment: Environment::default(),
-            alembic: "alembic".to_owned(),
+            alembic: None,
             wait: Duration::from_mins(1),
             lock_wait: Duration::from_mins(10),
             fence_wait: Duration::from_secs(30),

@@ -47,8 +47,10 @@ pub(crate) async fn tell(
     on_event(Event::Plan { rows: rows.clone(), steps });
     // Alembic's offline mode starts from one revision.
     let no_sql = match rows.as_slice() {
-        [] => sql(options, settings, &options.target, on_event).await?,
-        [row] => sql(options, settings, &format!("{row}:{}", options.target), on_event).await?,
+        [] => sql(options, &project.command, settings, &options.target, on_event).await?,
+        [row] => {
+            sql(options, &project.command, settings, &format!("{row}:{}", options.target), on_event).await?
+        }
         _ => Some(format!(
             "Alembic's offline mode starts from one revision, and the database is at {}",
             list(&rows)
@@ -63,11 +65,12 @@ pub(crate) async fn tell(
 /// Passes on the SQL that Alembic writes for `range`; what it gives is why there is none.
 async fn sql(
     options: &Options,
+    command: &str,
     settings: &Settings,
     range: &str,
     on_event: &mut dyn FnMut(Event),
 ) -> Result<Option<String>, MigrateError> {
-    let invocation = Invocation::offline(options, range)?;
+    let invocation = Invocation::offline(options, command, range)?;
     let mut lines = Lines(Vec::new());
     let run = alembic::run(&invocation, &options.variables, settings.password.as_ref(), &mut lines);
     let Ok(run) = tokio::time::timeout(LIMIT, run).await else {

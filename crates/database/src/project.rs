@@ -14,10 +14,19 @@ use crate::rows::VersionTable;
 /// Variables that Alembic's configuration depends on.
 const CONFIG_VARIABLES: [&str; 3] = ["ALEMBIC_CONFIG", "PYTHONPATH", "VIRTUAL_ENV"];
 
+/// `flask db` where env.py is Flask-Migrate's (it takes everything from Flask's `current_app`), else `alembic`.
+fn usual_command(config: &Config) -> &'static str {
+    let env_py = std::fs::read_to_string(config.script_location.join("env.py")).unwrap_or_default();
+    let imports_it = |line: &str| line.starts_with("from flask import") && line.contains("current_app");
+    if env_py.lines().any(imports_it) { "flask db" } else { "alembic" }
+}
+
 /// A project whose history is sound.
 #[derive(Debug)]
 pub(crate) struct Project {
     pub(crate) config: Config,
+    /// The command that is the project's own Alembic.
+    pub(crate) command: String,
     pub(crate) history: History,
     pub(crate) needs: Vec<ExtensionNeed>,
     pub(crate) table: VersionTable,
@@ -39,6 +48,7 @@ impl Project {
             environment,
         })
         .map_err(|diagnostic| MigrateError::History(vec![diagnostic]))?;
+        let command = options.alembic.clone().unwrap_or_else(|| usual_command(&config).to_owned());
         let history = match revisions::read(&config) {
             Ok(history) if history.dynamic().next().is_none() => history,
             Err(errors) if errors.iter().any(|error| error.code != COMPUTED) => {
@@ -46,7 +56,7 @@ impl Project {
             }
             // Some files compute what they declare: only the project's own Python knows.
             Ok(_) | Err(_) => {
-                let answers = answers::ask(options, &config).await?;
+                let answers = answers::ask(options, &command, &config).await?;
                 revisions::read_with(&config, &answers).map_err(MigrateError::History)?
             }
         };
@@ -57,7 +67,7 @@ impl Project {
         if heads.is_empty() && !options.target.contains(['+', '-']) {
             history.plan_upgrade(&[], &options.target).map_err(MigrateError::Target)?;
         }
-        Ok(Self { config, history, needs, table, heads })
+        Ok(Self { config, command, history, needs, table, heads })
     }
 
     /// The first line of a revision's docstring.

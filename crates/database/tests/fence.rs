@@ -20,7 +20,7 @@ fn runner() {
     let options = Options {
         lock_wait: Duration::from_mins(1),
         fence_wait: Duration::from_secs(20),
-        alembic: std::env::var("RUNNER_ALEMBIC").unwrap_or_else(|_| "alembic".to_owned()),
+        alembic: std::env::var("RUNNER_ALEMBIC").ok(),
         extensions: std::env::var("RUNNER_EXTENSIONS").into_iter().collect(),
         ..Options::new(folder, Variables::of_process())
     };

@@ -102,7 +102,7 @@ Migrate(app, db)
     assert!(flask.status.success(), "{}", support::text(&flask));
     project.add_revision("f1", "None", LOOK);
     project.add_revision("f2", "'f1'", &table("two"));
-    let options = Options { alembic: "flask db".to_owned(), ..project.options() };
+    let options = project.options();
     let run = project.run(&options).ok();
     assert_eq!(run.report().applied, ["f1", "f2"]);
     marked(&project);
@@ -153,7 +153,7 @@ fn a_python_that_ignores_the_bridge_is_watched_by_its_log() {
         "import os\nfrom logging.config import fileConfig\nfrom alembic import context\nfileConfig(context.config.config_file_name)",
     );
     let mut project = project.env_py(&env_py);
-    let options = Options { alembic: "sh isolated".to_owned(), ..project.options() };
+    let options = Options { alembic: Some("sh isolated".to_owned()), ..project.options() };
     let run = project.run(&options).ok();
     let told = run.messages("revision");
     assert_eq!(told[..3], ["r1 running: step r1", "r2 running: step r2", "r3 running: step r3"]);
@@ -187,7 +187,7 @@ fn what_a_file_computes_is_asked_of_the_projects_python() {
     assert_eq!(run.report().applied, ["e1", "c1"]);
     assert_eq!(project.rows(), "c1", "depends_on counts");
     assert_eq!(project.migrate().ok().outcome(), "Current");
-    let options = Options { alembic: "false".to_owned(), ..project.options() };
+    let options = Options { alembic: Some("false".to_owned()), ..project.options() };
     let run = project.run(&options);
     assert_eq!(run.error().kind(), "computed");
 }

@@ -286,7 +286,7 @@ fn trying_again_is_bounded() {
 #[test]
 fn a_command_that_does_not_exist_says_where_to_name_it() {
     let mut project = Project::line();
-    let options = Options { alembic: "no-such-alembic".to_owned(), ..project.options() };
+    let options = Options { alembic: Some("no-such-alembic".to_owned()), ..project.options() };
     let run = project.run(&options);
     assert_eq!(run.error().kind(), "start");
     assert!(run.error().hint().unwrap().contains("TIDEGATE_ALEMBIC"));

@@ -19,8 +19,12 @@ pub(crate) struct Invocation {
 
 impl Invocation {
     /// `COMMAND [-c CONFIG] upgrade TARGET`, or `flask db upgrade [-d FOLDER] TARGET`, with marked sessions.
-    pub(crate) fn upgrade(options: &Options, application_name: &str) -> Result<Self, MigrateError> {
-        let mut words = words(options, "upgrade")?;
+    pub(crate) fn upgrade(
+        options: &Options,
+        command: &str,
+        application_name: &str,
+    ) -> Result<Self, MigrateError> {
+        let mut words = words(options, command, "upgrade")?;
         words.push(options.target.clone());
         let variables = vec![
             ("PGAPPNAME".to_owned(), application_name.to_owned()),
@@ -34,8 +38,8 @@ impl Invocation {
     }
 
     /// `COMMAND upgrade FROM:TO --sql`: writes SQL and runs none; should env.py connect nevertheless, it can only read.
-    pub(crate) fn offline(options: &Options, range: &str) -> Result<Self, MigrateError> {
-        let mut words = words(options, "upgrade")?;
+    pub(crate) fn offline(options: &Options, command: &str, range: &str) -> Result<Self, MigrateError> {
+        let mut words = words(options, command, "upgrade")?;
         words.extend([range.to_owned(), "--sql".to_owned()]);
         let existing = options.variables.get("PGOPTIONS").unwrap_or_default();
         let read_only = format!("{existing} -c default_transaction_read_only=on");
@@ -44,9 +48,9 @@ impl Invocation {
     }
 
     /// `COMMAND heads`: imports every revision file and opens no database. The bridge tells what the files declare.
-    pub(crate) fn scripts(options: &Options) -> Result<Self, MigrateError> {
+    pub(crate) fn scripts(options: &Options, command: &str) -> Result<Self, MigrateError> {
         let variables = vec![("TIDEGATE_ANSWERS".to_owned(), "1".to_owned())];
-        Ok(Self { words: words(options, "heads")?, variables, directory: options.directory.clone() })
+        Ok(Self { words: words(options, command, "heads")?, variables, directory: options.directory.clone() })
     }
 
     /// The command line, for messages.
@@ -56,9 +60,9 @@ impl Invocation {
 }
 
 /// The project's command with its configuration, up to and including one of Alembic's commands.
-fn words(options: &Options, command: &str) -> Result<Vec<String>, MigrateError> {
-    let mut words = split(&options.alembic).ok_or_else(|| MigrateError::Argument {
-        message: format!("the Alembic command {:?} has a quote that does not end", options.alembic),
+fn words(options: &Options, project: &str, command: &str) -> Result<Vec<String>, MigrateError> {
+    let mut words = split(project).ok_or_else(|| MigrateError::Argument {
+        message: format!("the Alembic command {project:?} has a quote that does not end"),
         hint: "write it as in a shell: alembic, flask db, python -m alembic".to_owned(),
     })?;
     if words.is_empty() {
@@ -147,9 +151,8 @@ mod tests {
 
     fn words(command: &str, config: &[&str]) -> String {
         let mut options = Options::new("/nonexistent", Variables::default());
-        command.clone_into(&mut options.alembic);
         options.config = config.iter().map(PathBuf::from).collect();
-        Invocation::upgrade(&options, "tidegate:x:1").unwrap().shown()
+        Invocation::upgrade(&options, command, "tidegate:x:1").unwrap().shown()
     }
 
     #[test]
@@ -163,9 +166,8 @@ mod tests {
 
     #[test]
     fn an_open_quote_is_an_error() {
-        let mut options = Options::new("/nonexistent", Variables::default());
-        options.alembic = "flask 'db".to_owned();
-        assert!(Invocation::upgrade(&options, "tidegate:x:1").is_err());
+        let options = Options::new("/nonexistent", Variables::default());
+        assert!(Invocation::upgrade(&options, "flask 'db", "tidegate:x:1").is_err());
     }
 
     #[test]

@@ -40,9 +40,10 @@ pub struct MigrateArgs {
     /// How strict to be: in development a missing extension is a warning.
     #[arg(long, value_name = "NAME", env = "TIDEGATE_ENVIRONMENT", default_value = "production")]
     pub environment: Strictness,
-    /// The project's own Alembic: alembic, `python -m alembic`, `flask db`.
-    #[arg(long, value_name = "COMMAND", env = "TIDEGATE_ALEMBIC", default_value = "alembic")]
-    pub alembic: String,
+    /// The project's own Alembic: alembic, `python -m alembic`, `flask db`. Without it: `flask db` where env.py is
+    /// Flask-Migrate's, alembic elsewhere.
+    #[arg(long, value_name = "COMMAND", env = "TIDEGATE_ALEMBIC")]
+    pub alembic: Option<String>,
     /// How long to wait for the database to be ready.
     #[arg(long, value_name = "DURATION", env = "TIDEGATE_WAIT", default_value = "60s", value_parser = duration)]
     pub wait: Duration,
