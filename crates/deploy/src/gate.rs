@@ -204,16 +204,16 @@ pub(crate) struct Crossed {
 impl Crossed {
     /// What a release that is put back after its gate leaves in the database, if anything.
     pub(crate) fn left_behind(&self) -> Option<String> {
-        let number = match self.applied.len() {
-            0 => return None,
-            1 => "the revision".to_owned(),
-            number => format!("the {number} revisions"),
+        let revisions = match &self.applied[..] {
+            [] => return None,
+            [one] => format!("the revision {one} of this release stays applied"),
+            [first, .., last] => {
+                let number = self.applied.len();
+                format!("{number} revisions of this release, {first} to {last}, stay applied")
+            }
         };
         let rows = self.rows.as_deref().unwrap_or_default().join(", ");
-        Some(format!(
-            "the database is not as before: {number} {} of this release stay applied, it is at {rows}",
-            self.applied.join(", ")
-        ))
+        Some(format!("the database is not as before: {revisions}, it is at {rows}"))
     }
 }
 

@@ -154,8 +154,9 @@ pub fn failure(error: Error) -> Failure {
         Error::LeaseHeld { .. } | Error::LeaseLost { .. } => (Code::Lease, Vec::new(), Vec::new()),
         Error::Record(_) => (Code::Internal, Vec::new(), Vec::new()),
         Error::Gate { log, restored, .. } => (ended(restored, Code::Gate), log.clone(), left(restored)),
-        Error::Rollout { log, restored, .. } => {
-            (ended(restored, Code::RolledBack), log.clone(), left(restored))
+        Error::Rollout { log, restored, database, .. } => {
+            let details = left(restored).into_iter().chain(database.clone()).collect();
+            (ended(restored, Code::RolledBack), log.clone(), details)
         }
         Error::TimedOut { .. } => (Code::Timeout, Vec::new(), Vec::new()),
     };

@@ -44,7 +44,7 @@ fn what_cannot_work_is_put_back_field_for_field() {
     let failed = deploy(&stack, "v4-crash").expect_code(7);
     assert!(failed.stdout.contains("does not exist, as before"), "{}", failed.stdout);
     // What cannot be taken back is said: its revisions are in the volume.
-    assert!(failed.stderr.contains("the database is not as before: the 17 revisions"), "{}", failed.stderr);
+    assert!(failed.stderr.contains("the database is not as before: 17 revisions"), "{}", failed.stderr);
     for kind in ["service", "network", "secret"] {
         assert_eq!(stack.list(kind, "{{.Name}}"), "", "{kind}");
     }
