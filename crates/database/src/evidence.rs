@@ -6,7 +6,8 @@
 pub(crate) fn created_tables(text: &str) -> Vec<String> {
     let lower = text.to_ascii_lowercase();
     let mut tables = Vec::new();
-    if lower.contains("if_not_exists") || lower.contains("if not exists") || lower.contains("has_table") {
+    let looks_first = ["if_not_exists", "if not exists", "has_table", "get_table_names", "checkfirst"];
+    if looks_first.iter().any(|words| lower.contains(words)) {
         return tables;
     }
     for (at, matched) in lower.match_indices("create_table(") {

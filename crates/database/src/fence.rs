@@ -20,28 +20,40 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// The mark of one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Epoch(String);
+pub(crate) struct Epoch {
+    /// `tidegate:<lock>.<database>:`, what the marks of all runs under this lock begin with. Advisory locks belong to a
+    /// database; naming it lets the fence find sessions of such a run in other databases too.
+    prefix: String,
+    epoch: String,
+}
 
 impl Epoch {
     /// A new epoch: the server's clock in microseconds, so that epochs sort by time whichever machine they are from.
     pub(crate) async fn new(control: &Connection) -> Result<Self, MigrateError> {
-        let sql = "SELECT to_hex((extract(epoch FROM clock_timestamp()) * 1000000)::bigint)";
-        Ok(Self(query::value(&control.client, "reading the server's clock", sql, &[]).await?))
+        const DOING: &str = "reading the server's clock";
+        let sql = "SELECT to_hex((extract(epoch FROM clock_timestamp()) * 1000000)::bigint), to_hex(oid::bigint) \
+                   FROM pg_database WHERE datname = current_database()";
+        let rows = query::rows(&control.client, DOING, sql, &[]).await?;
+        let row = rows.first().ok_or_else(|| MigrateError::Query {
+            doing: DOING.to_owned(),
+            reason: "the server gave no row".to_owned(),
+        })?;
+        let database: String = query::get(row, 1, DOING)?;
+        Ok(Self {
+            prefix: format!("tidegate:{LOCK_CLASS:08x}.{database}:"),
+            epoch: query::get(row, 0, DOING)?,
+        })
     }
 
     /// The epoch itself.
     pub(crate) fn as_str(&self) -> &str {
-        &self.0
+        &self.epoch
     }
 
-    /// The `application_name` of the run's Alembic: `tidegate:<lock>:<epoch>`.
+    /// The `application_name` of the run's Alembic: `tidegate:<lock>.<database>:<epoch>`.
     pub(crate) fn application_name(&self) -> String {
-        format!("{}{}", prefix(), self.0)
+        format!("{}{}", self.prefix, self.epoch)
     }
-}
-
-fn prefix() -> String {
-    format!("tidegate:{LOCK_CLASS:08x}:")
 }
 
 /// A backend that a migration uses or used.
@@ -107,11 +119,11 @@ async fn backends(control: &Connection, whose: Whose<'_>) -> Result<Vec<Backend>
     };
     let sql = format!(
         "SELECT pid, application_name, left(regexp_replace(coalesce(query, ''), '\\s+', ' ', 'g'), 120) \
-         FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() \
+         FROM pg_stat_activity WHERE pid <> pg_backend_pid() \
            AND starts_with(application_name, $1) AND application_name {comparison} $2"
     );
     let own = epoch.application_name();
-    let parameters = [(&prefix() as _, Type::TEXT), (&own as _, Type::TEXT)];
+    let parameters = [(&epoch.prefix as _, Type::TEXT), (&own as _, Type::TEXT)];
     let rows = query::rows(&control.client, DOING, &sql, &parameters).await?;
     rows.iter()
         .map(|row| {

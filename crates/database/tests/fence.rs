@@ -206,6 +206,30 @@ fn an_orphan_that_connects_late_is_ended_by_the_run_that_holds_the_lock() {
 }
 
 #[test]
+fn an_orphan_in_another_database_is_ended_too() {
+    let other = server().url(&server().create_database());
+    let env_py = support::ENV_PY.replace(
+        "engine =",
+        &format!(
+            "if os.environ.get('LATE'):\n    with create_engine({other:?}).connect() as other:\n        \
+             other.exec_driver_sql('SELECT pg_sleep(31)')\nengine ="
+        ),
+    );
+    let mut project = Project::line().env_py(&env_py);
+    let mut command = project.runner("runner");
+    command.env("LATE", "yes");
+    let mut first = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let asleep =
+        "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(31)' AND state = 'active'";
+    wait_for("the statement in the other database", || project.sql(asleep) == "1");
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let run = project.migrate().ok();
+    assert!(run.messages("fenced")[0].contains("pg_sleep(31)"), "{:?}", run.messages("fenced"));
+    assert_eq!(project.sql(asleep), "0");
+}
+
+#[test]
 fn when_the_locks_connection_is_cut_the_run_is_stopped_and_its_sessions_are_ended() {
     let mut project = Project::new().revision("c1", "None", "op.execute('SELECT pg_sleep(20)')");
     let database = project.database.clone();

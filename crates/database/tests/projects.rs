@@ -39,7 +39,7 @@ asyncio.run(main())
 
 fn marked(project: &Project) {
     let seen = project.sql("SELECT name, patience FROM seen");
-    assert!(seen.starts_with("tidegate:54494447:") && seen.ends_with("|5s"), "{seen}");
+    assert!(seen.starts_with("tidegate:54494447.") && seen.ends_with("|5s"), "{seen}");
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn a_dry_run_tells_the_steps_and_the_sql_and_writes_nothing() {
                   context.configure(url='postgresql://', literal_binds=True)\n    with context.begin_transaction():\n        \
                   context.run_migrations()\nelse:\n"
         .to_owned()
-        + &ENV_PY.lines().map(|line| format!("    {line}\n")).collect::<String>();
+        + &ENV_PY.replace('\n', "\n    ");
     let mut project = Project::line().env_py(&env_py);
     let writable = project.url.clone();
     project.url = format!("{writable}?options=-c%20default_transaction_read_only%3Don");
