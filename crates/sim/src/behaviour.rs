@@ -20,7 +20,16 @@ pub struct Behaviour {
     pub(crate) on_start: Option<OnStart>,
 }
 
-type OnStart = Arc<dyn Fn(&BTreeMap<String, String>) + Send + Sync>;
+type OnStart = Arc<dyn Fn(&Start) + Send + Sync>;
+
+/// The start of a task's container.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// When, in virtual time since the simulation began.
+    pub at: Duration,
+    /// The container's environment.
+    pub environment: BTreeMap<String, String>,
+}
 
 impl Default for Behaviour {
     fn default() -> Self {
@@ -78,9 +87,9 @@ impl Behaviour {
         self
     }
 
-    /// The same, and calls this with the task's environment at each start: a place for a simulated database.
+    /// The same, and calls this at each start: a place for a simulated database. It must not call the simulator.
     #[must_use]
-    pub fn on_start(mut self, effect: impl Fn(&BTreeMap<String, String>) + Send + Sync + 'static) -> Self {
+    pub fn on_start(mut self, effect: impl Fn(&Start) + Send + Sync + 'static) -> Self {
         self.on_start = Some(Arc::new(effect));
         self
     }

@@ -52,6 +52,7 @@ pub enum When {
 pub struct Faults {
     planned: Vec<(When, Fault)>,
     random: Option<(Rng, u32)>,
+    spares_reads: bool,
 }
 
 impl Faults {
@@ -62,12 +63,19 @@ impl Faults {
 
     /// These, at these calls.
     pub fn at(planned: impl IntoIterator<Item = (When, Fault)>) -> Self {
-        Self { planned: planned.into_iter().collect(), random: None }
+        Self { planned: planned.into_iter().collect(), ..Self::default() }
     }
 
     /// Random ones: this many calls in a thousand go wrong, which ones and how the seed decides.
     pub fn by_seed(seed: u64, permille: u32) -> Self {
-        Self { planned: Vec::new(), random: Some((Rng::fork(seed, "faults"), permille)) }
+        Self { random: Some((Rng::fork(seed, "faults"), permille)), ..Self::default() }
+    }
+
+    /// The same, but random faults happen to calls that write only.
+    #[must_use]
+    pub fn sparing_reads(mut self) -> Self {
+        self.spares_reads = true;
+        self
     }
 
     /// What goes wrong with this call, if anything.
@@ -91,7 +99,7 @@ impl Faults {
             7 => Fault::NoLeaderAfter,
             _ => Fault::Slow(u32::try_from(slow).unwrap_or(0)),
         };
-        (hit && (write.is_some() || fault.hits_reads())).then_some(fault)
+        (hit && (write.is_some() || fault.hits_reads() && !self.spares_reads)).then_some(fault)
     }
 }
 

@@ -18,6 +18,6 @@ mod refusal;
 mod rng;
 mod world;
 
-pub use behaviour::Behaviour;
+pub use behaviour::{Behaviour, Start};
 pub use caller::Sim;
 pub use fault::{Fault, Faults, Halt, When};

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::record::{Meta, Slot, Task, duration, labels};
 use super::{Due, World};
-use crate::behaviour::environment;
+use crate::behaviour::{Start, environment};
 
 const ALLOCATING: Duration = Duration::from_millis(5);
 const SCHEDULING: Duration = Duration::from_millis(50);
@@ -234,7 +234,7 @@ impl World {
         task.started = Some(now);
         let behaviour = task.behaviour.clone();
         if let Some(on_start) = &behaviour.on_start {
-            on_start(&environment(&task.template));
+            on_start(&Start { at: now, environment: environment(&task.template) });
         }
         self.report(key, TaskState::Starting, "starting", "");
         self.tell("container", "start", &container, &[]);

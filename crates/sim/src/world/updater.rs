@@ -306,12 +306,10 @@ impl World {
         if task.template == *service.template() {
             return false;
         }
-        // Other constraints alone do not replace a task that they allow where it is.
+        // Another placement alone does not replace a task that it allows where it is.
         let without = |template: &Value| {
             let mut template = template.clone();
-            if let Some(placement) = template.get_mut("Placement").and_then(Value::as_object_mut) {
-                placement.remove("Constraints");
-            }
+            template.as_object_mut().map(|template| template.shift_remove("Placement"));
             template
         };
         let here =
