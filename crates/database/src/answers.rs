@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use revisions::{Answer, Answers, Config};
 
-use crate::alembic::{self, Ended, Invocation, Message, Stop, Watch};
+use crate::alembic::{self, Ended, Invocation, Message, Run, Stop, Watch};
 use crate::error::{MigrateError, seconds};
+use crate::event::Event;
 use crate::options::Options;
-use crate::settings;
+use crate::project::Project;
+use crate::settings::{self, Settings};
 
 /// How long importing all revision files may take.
 const LIMIT: Duration = Duration::from_mins(2);
@@ -30,6 +32,31 @@ pub(crate) async fn ask(options: &Options, command: &str, config: &Config) -> Re
         return Err(failed(last.unwrap_or_else(|| "it told nothing".to_owned())));
     }
     Ok(answers)
+}
+
+/// Learns from a run of `alembic current` in which table the project keeps its rows, where env.py computes that.
+pub(crate) async fn learn_table(
+    options: &Options,
+    project: &Project,
+    settings: &Settings,
+    on_event: &mut dyn FnMut(Event),
+) -> Result<(), MigrateError> {
+    let invocation = Invocation::current(options, &project.command)?;
+    let mut listener = Listener;
+    let asked = alembic::run(&invocation, &options.variables, settings.password.as_ref(), &mut listener);
+    let run = tokio::time::timeout(LIMIT, asked).await.ok().transpose()?;
+    match run.as_ref().and_then(Run::version_table) {
+        Some(table) => project.learn_table(table),
+        None => on_event(Event::Warning {
+            code: "version_table",
+            text: format!(
+                "env.py computes the name of the version table, and {} does not tell it: {} is assumed",
+                invocation.shown(),
+                project.table().sql()
+            ),
+        }),
+    }
+    Ok(())
 }
 
 /// Each answer under the path as Python has it, and under the path with links resolved.

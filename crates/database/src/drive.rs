@@ -127,7 +127,7 @@ impl Ready<'_> {
         let patience = if matches!(run.ended, Ended::Exited(_)) { OWN_PATIENCE } else { Duration::ZERO };
         let limit = self.options.fence_wait;
         fence::clear(&self.control, Whose::Own(&self.epoch), patience, limit, on_event).await?;
-        let table = run.version_table().unwrap_or_else(|| self.project.table.clone());
+        let table = run.version_table().unwrap_or_else(|| self.project.table().clone());
         let rows = rows::read(&self.control, &table).await?.unwrap_or_default();
         let before: BTreeSet<&str> =
             self.plan.rows.iter().flat_map(|row| self.project.history.ancestors(row)).collect();

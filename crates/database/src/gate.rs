@@ -15,7 +15,7 @@ use crate::options::Options;
 use crate::project::Project;
 use crate::report::{Outcome, Report};
 use crate::settings::Settings;
-use crate::{evidence, ledger, lock, preview, readiness, rows};
+use crate::{answers, evidence, ledger, lock, preview, readiness, rows};
 
 /// How the way to Alembic ended.
 pub(crate) enum Approach<'a> {
@@ -51,6 +51,11 @@ pub(crate) async fn approach<'a>(
         server: control.server_version.clone(),
         seconds: started.elapsed(),
     });
+    if project.computes_table()
+        && rows::read(&control, project.table()).await?.is_none_or(|rows| rows.is_empty())
+    {
+        answers::learn_table(options, project, settings, on_event).await?;
+    }
     let seen = view(options, project, &control).await?;
     report.rows_before.clone_from(&seen.rows);
     report.rows.clone_from(&seen.rows);
@@ -137,7 +142,7 @@ pub(crate) fn own_name(what: &str, options: &Options) -> String {
 }
 
 async fn view(options: &Options, project: &Project, control: &Connection) -> Result<View, MigrateError> {
-    let rows = rows::read(control, &project.table).await?.unwrap_or_default();
+    let rows = rows::read(control, project.table()).await?.unwrap_or_default();
     let diagnosis = project.history.diagnose(&rows);
     let plan = project.history.plan_upgrade(&rows, &options.target).ok();
     let pending: Vec<String> = match &plan {
@@ -184,7 +189,7 @@ async fn unknown(
     similar: &[String],
     state: &'static str,
 ) -> MigrateError {
-    let table = project.table.sql();
+    let table = project.table().sql();
     let mut message = format!("{table} names the revision {row}, which is not in these revision files");
     if let Some(who) = ledger::who_applied(control, project, row).await {
         message = format!("{message}; it was applied by {who}");
@@ -201,13 +206,13 @@ async fn unknown(
 
 /// No rows: right for a new database, wrong for one that lost its version table or looks at another schema.
 async fn empty(options: &Options, project: &Project, control: &Connection) -> Result<(), MigrateError> {
-    for (schema, rows) in rows::elsewhere(control, &project.table).await? {
+    for (schema, rows) in rows::elsewhere(control, project.table()).await? {
         if rows.iter().any(|row| project.history.revision(row).is_some()) {
             return Err(MigrateError::Rows {
                 state: "other_schema",
                 message: format!(
                     "there is no {} on the search_path, but schema {schema} has one with rows of this history: {}",
-                    project.table.sql(),
+                    project.table().sql(),
                     list(&rows)
                 ),
                 hint: format!(
@@ -236,7 +241,7 @@ async fn empty(options: &Options, project: &Project, control: &Connection) -> Re
         message: format!(
             "{} is empty or missing, but {} of the tables that these revisions create are there ({some}): an upgrade \
              would start from nothing and fail with \"already exists\"",
-            project.table.sql(),
+            project.table().sql(),
             existing.len()
         ),
         hint: "if the schema is that of a certain revision, record it: alembic stamp REVISION (compare the schema \
@@ -252,7 +257,7 @@ async fn repaired(
     repair: &Repair,
     on_event: &mut dyn FnMut(Event),
 ) -> Result<Vec<String>, MigrateError> {
-    let rows = rows::repair(control, &project.table, &seen.rows, repair).await?;
+    let rows = rows::repair(control, project.table(), &seen.rows, repair).await?;
     for deletion in &repair.delete {
         let proof = if deletion.implied_by == deletion.row {
             format!("it was there {} times", deletion.count + 1)

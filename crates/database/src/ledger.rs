@@ -93,7 +93,7 @@ async fn try_record(
               WITH ORDINALITY AS l(event, revision, file, sha256, seconds, line) ORDER BY l.line"
     );
     let parameters: [query::Parameter<'_>; 9] = [
-        (&project.table.sql(), Type::TEXT),
+        (&project.table().sql(), Type::TEXT),
         (&events, Type::TEXT_ARRAY),
         (&revisions, Type::TEXT_ARRAY),
         (&files, Type::TEXT_ARRAY),
@@ -117,7 +117,7 @@ pub(crate) async fn repaired(control: &Connection, project: &Project, before: &[
     );
     let detail = format!("rows were {}", list(before));
     let parameters: [query::Parameter<'_>; 3] =
-        [(&project.table.sql(), Type::TEXT), (&list(after), Type::TEXT), (&detail, Type::TEXT)];
+        [(&project.table().sql(), Type::TEXT), (&list(after), Type::TEXT), (&detail, Type::TEXT)];
     let _ = query::rows(&control.client, DOING, &sql, &parameters).await;
 }
 
@@ -169,7 +169,8 @@ pub(crate) async fn who_applied(control: &Connection, project: &Project, revisio
         "SELECT release, run, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS \"UTC\"'), file \
          FROM tidegate.ledger WHERE version_table = {TABLE} AND revision = $2 ORDER BY id DESC LIMIT 1"
     );
-    let parameters: [query::Parameter<'_>; 2] = [(&project.table.sql(), Type::TEXT), (&revision, Type::TEXT)];
+    let parameters: [query::Parameter<'_>; 2] =
+        [(&project.table().sql(), Type::TEXT), (&revision, Type::TEXT)];
     let rows = query::rows(&control.client, DOING, &sql, &parameters).await.ok()?;
     let row = rows.first()?;
     let release: Option<String> = query::get(row, 0, DOING).ok()?;
@@ -188,7 +189,7 @@ async fn entries(control: &Connection, project: &Project) -> Result<BTreeMap<Str
         "SELECT DISTINCT ON (revision) revision, sha256 FROM tidegate.ledger \
          WHERE version_table = {TABLE} AND event <> 'repaired' ORDER BY revision, id DESC"
     );
-    let rows = query::rows(&control.client, DOING, &sql, &[(&project.table.sql(), Type::TEXT)])
+    let rows = query::rows(&control.client, DOING, &sql, &[(&project.table().sql(), Type::TEXT)])
         .await
         .map_err(|error| error.to_string())?;
     rows.iter()

@@ -1,9 +1,12 @@
 //! The project: its Alembic configuration, its history and what that needs. Reads files only.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use revisions::{COMPUTED, Config, ConfigOptions, ExtensionNeed, History, find_config, required_extensions};
+use revisions::{
+    COMPUTED, Config, ConfigOptions, ExtensionNeed, History, Setting, find_config, required_extensions,
+};
 use sha2::{Digest, Sha256};
 
 use crate::answers;
@@ -29,7 +32,9 @@ pub(crate) struct Project {
     pub(crate) command: String,
     pub(crate) history: History,
     pub(crate) needs: Vec<ExtensionNeed>,
-    pub(crate) table: VersionTable,
+    table: VersionTable,
+    /// The version table, once Python has said which it is.
+    learned: OnceCell<VersionTable>,
     /// What the target names.
     pub(crate) heads: Vec<String>,
 }
@@ -67,7 +72,24 @@ impl Project {
         if heads.is_empty() && !options.target.contains(['+', '-']) {
             history.plan_upgrade(&[], &options.target).map_err(MigrateError::Target)?;
         }
-        Ok(Self { config, command, history, needs, table, heads })
+        Ok(Self { config, command, history, needs, table, learned: OnceCell::new(), heads })
+    }
+
+    /// The version table.
+    pub(crate) fn table(&self) -> &VersionTable {
+        self.learned.get().unwrap_or(&self.table)
+    }
+
+    /// Whether env.py computes which table it is.
+    pub(crate) fn computes_table(&self) -> bool {
+        let computed = |setting: &Setting| matches!(setting, Setting::Dynamic(_));
+        computed(&self.config.version_table) || computed(&self.config.version_table_schema)
+    }
+
+    /// Takes Python's word for it.
+    pub(crate) fn learn_table(&self, table: VersionTable) {
+        // Asked once a run: a second answer would be the same.
+        let _ = self.learned.set(table);
     }
 
     /// The first line of a revision's docstring.

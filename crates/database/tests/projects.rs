@@ -104,6 +104,7 @@ Migrate(app, db)
     project.add_revision("f2", "'f1'", &table("two"));
     let options = project.options();
     let run = project.run(&options).ok();
+    assert_eq!(run.messages("warning"), Vec::<String>::new());
     assert_eq!(run.report().applied, ["f1", "f2"]);
     marked(&project);
     assert_eq!(project.run(&options).ok().outcome(), "Current");
@@ -124,6 +125,10 @@ fn a_version_table_that_only_python_knows_is_learned_from_the_run() {
     let run = project.migrate().ok();
     assert_eq!(run.report().rows, ["r3"]);
     assert_eq!(project.sql("SELECT version_num FROM v_ersions"), "r3");
+    let run = project.migrate().ok();
+    assert_eq!((run.outcome().as_str(), run.report().rows.as_slice()), ("Current", &["r3".to_owned()][..]));
+    project.sql("UPDATE v_ersions SET version_num = 'r1'; DROP TABLE two, three");
+    assert_eq!(project.migrate().ok().report().applied, ["r2", "r3"]);
 }
 
 #[test]

@@ -37,14 +37,17 @@ impl Invocation {
         Ok(Self { words, variables, directory: options.directory.clone() })
     }
 
+    /// `COMMAND current`: runs env.py and, in read-only sessions, reads the rows. The bridge tells from which table.
+    pub(crate) fn current(options: &Options, command: &str) -> Result<Self, MigrateError> {
+        let words = words(options, command, "current")?;
+        Ok(Self { words, variables: vec![read_only(options)], directory: options.directory.clone() })
+    }
+
     /// `COMMAND upgrade FROM:TO --sql`: writes SQL and runs none; should env.py connect nevertheless, it can only read.
     pub(crate) fn offline(options: &Options, command: &str, range: &str) -> Result<Self, MigrateError> {
         let mut words = words(options, command, "upgrade")?;
         words.extend([range.to_owned(), "--sql".to_owned()]);
-        let existing = options.variables.get("PGOPTIONS").unwrap_or_default();
-        let read_only = format!("{existing} -c default_transaction_read_only=on");
-        let variables = vec![("PGOPTIONS".to_owned(), read_only.trim().to_owned())];
-        Ok(Self { words, variables, directory: options.directory.clone() })
+        Ok(Self { words, variables: vec![read_only(options)], directory: options.directory.clone() })
     }
 
     /// `COMMAND heads`: imports every revision file and opens no database. The bridge tells what the files declare.
@@ -100,6 +103,13 @@ pub(crate) fn session_options(options: &Options, existing: Option<&str>) -> Stri
         }
     }
     words.join(" ")
+}
+
+/// PGOPTIONS with which a session can write nothing.
+fn read_only(options: &Options) -> (String, String) {
+    let existing = options.variables.get("PGOPTIONS").unwrap_or_default();
+    let all = format!("{existing} -c default_transaction_read_only=on");
+    ("PGOPTIONS".to_owned(), all.trim().to_owned())
 }
 
 /// `lock_timeout=5000ms` and the like: what was asked for.
