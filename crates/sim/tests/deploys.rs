@@ -37,16 +37,18 @@ fn no_seed_breaks_an_invariant() {
     );
 }
 
+/// Seeds that have shown something; each stays for good.
+const REMEMBERED: [u64; 9] = [0, 87, 125, 126, 152, 248, 260, 341, 3330];
+
 #[test]
-#[ignore = "does not hold yet: a change made after a deploy's own write is replaced when that deploy is put back, and one that \
-            an incomplete release left in place is replaced by the next deploy"]
-fn somebody_elses_change_is_never_replaced() {
-    // Seeds in which that happened.
+#[ignore = "does not hold yet: after a release that could not be put back whole, the next deploy takes what it finds for granted"]
+fn what_seeds_have_shown_stays_mended() {
     let mut failed = Vec::new();
-    for seed in [87, 125, 126, 152, 248, 260, 341] {
+    for seed in REMEMBERED {
         let found = play(seed);
-        if !found.overwritten.is_empty() {
-            failed.push(format!("seed {seed}: {}\n    {}", found.story, found.overwritten.join("\n    ")));
+        if !found.broken.is_empty() || !found.overwritten.is_empty() {
+            let wrong = [found.broken, found.overwritten].concat();
+            failed.push(format!("seed {seed}: {}\n    {}", found.story, wrong.join("\n    ")));
         }
     }
     assert!(failed.is_empty(), "{}", failed.join("\n"));
