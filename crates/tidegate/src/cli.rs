@@ -73,6 +73,8 @@ pub enum Command {
     Status(commands::status::StatusArgs),
     /// Remove a stack, and return when its services, containers and networks are really gone. Volumes stay.
     Rm(commands::rm::RmArgs),
+    /// Show what the stack files come to: the resolved file, or the requests of a first deploy. Needs no engine.
+    Stack(commands::stack::StackCommand),
     /// Cross the gate: bring the database to what the revision files want. Runs inside the gate's service.
     Migrate(commands::migrate::MigrateArgs),
     /// Ask about the revision files: heads, plans, what rows mean. Needs no Python and no database.

@@ -6,6 +6,7 @@ mod commands;
 mod exit;
 mod output;
 mod session;
+mod stack_files;
 
 use std::process::ExitCode;
 
@@ -42,6 +43,7 @@ async fn run(command: Command, global: &cli::Global) -> Result<Code, Failure> {
         Command::Plan(args) => commands::plan::run(args, global).await,
         Command::Status(args) => commands::status::run(args, global).await,
         Command::Rm(args) => commands::rm::run(args, global).await,
+        Command::Stack(args) => commands::stack::run(&args, global),
         Command::Migrate(args) => commands::migrate::run(args, global).await,
         Command::Revisions(args) => commands::revisions::run(args, global),
     }

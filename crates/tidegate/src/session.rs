@@ -1,68 +1,11 @@
-//! What the stack commands share: the stack files, the engine, who we are, and how a library's error becomes an
-//! exit code.
+//! What the commands with an engine share: the engine, who we are, and how a library's error becomes an exit code.
 
-use std::collections::BTreeMap;
-use std::io::Read;
-use std::path::{Path, PathBuf};
-
-use clap::Args;
 use deploy::{Error, Holder, Restored};
 use engine::{Client, Endpoint, Environment, Timeouts};
-use stackfile::{Desired, Input};
 
-use crate::cli::{EngineArgs, Global};
+use crate::cli::EngineArgs;
 use crate::exit::{Code, Failure};
 use crate::output;
-
-/// Which stack, from which files.
-#[derive(Clone, Debug, Args)]
-pub struct StackArgs {
-    /// A stack file; later ones override earlier ones, `-` is standard input.
-    #[arg(short = 'c', long = "compose-file", value_name = "FILE", required = true)]
-    pub files: Vec<PathBuf>,
-    /// The stack's name.
-    pub stack: String,
-}
-
-/// Reads the stack files. Warnings are shown; problems end the command.
-pub fn desired(args: &StackArgs, global: &Global) -> Result<Desired, Failure> {
-    let refused = |diagnostics| {
-        Failure::input(
-            format!("the files of stack `{}` were refused; nothing was changed", args.stack),
-            diagnostics,
-        )
-    };
-    let mut inputs = Vec::new();
-    for file in &args.files {
-        inputs.push(read(file).map_err(refused)?);
-    }
-    let working_dir = std::env::current_dir()
-        .map_err(|error| Failure::new(Code::Internal, format!("no current folder: {error}")))?;
-    let environment: BTreeMap<String, String> = std::env::vars_os()
-        .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
-        .collect();
-    let options = stackfile::Options { environment, working_dir, profiles: Vec::new() };
-    let loaded = stackfile::load(&inputs, &options).map_err(refused)?;
-    let desired = stackfile::convert(&loaded.stack, &args.stack).map_err(refused)?;
-    for warning in loaded.warnings.iter().chain(&desired.warnings) {
-        output::warning(warning, global);
-    }
-    Ok(desired)
-}
-
-fn read(file: &Path) -> Result<Input, Vec<diagnostics::Diagnostic>> {
-    if file != Path::new("-") {
-        return Input::read(file).map_err(|diagnostic| vec![diagnostic]);
-    }
-    let mut text = String::new();
-    match std::io::stdin().read_to_string(&mut text) {
-        Ok(_) => Ok(Input::stdin(text)),
-        Err(error) => Err(vec![diagnostics::Diagnostic::error(
-            "stack-file/unreadable",
-            format!("standard input cannot be read: {error}"),
-        )]),
-    }
-}
 
 /// Connects to the engine.
 pub async fn connect(args: &EngineArgs) -> Result<Client, Failure> {

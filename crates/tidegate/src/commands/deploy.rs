@@ -8,7 +8,8 @@ use deploy::{OnDrift, Options, PlanOptions, ResolveImage};
 use crate::cli::{EngineArgs, Global};
 use crate::exit::{Code, Failure};
 use crate::output::progress::Progress;
-use crate::session::{self, StackArgs};
+use crate::session;
+use crate::stack_files::{self, StackArgs};
 
 /// Arguments of `tidegate deploy`.
 #[derive(Debug, Args)]
@@ -91,7 +92,7 @@ impl Choices {
 
 /// Runs the command.
 pub async fn run(args: DeployArgs, global: &Global) -> Result<Code, Failure> {
-    let desired = session::desired(&args.stack, global)?;
+    let desired = stack_files::desired(&args.stack, global)?;
     let options = args.choices.options(args.wait_lease)?;
     let client = session::connect(&args.engine).await?;
     let progress = Progress::new(global);

@@ -5,4 +5,5 @@ pub mod migrate;
 pub mod plan;
 pub mod revisions;
 pub mod rm;
+pub mod stack;
 pub mod status;

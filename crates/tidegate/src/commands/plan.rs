@@ -8,7 +8,8 @@ use super::deploy::Choices;
 use crate::cli::{EngineArgs, Global};
 use crate::exit::{Code, Failure};
 use crate::output::progress::Progress;
-use crate::session::{self, StackArgs};
+use crate::session;
+use crate::stack_files::{self, StackArgs};
 
 /// Arguments of `tidegate plan`.
 #[derive(Debug, Args)]
@@ -26,7 +27,7 @@ pub struct PlanArgs {
 
 /// Runs the command.
 pub async fn run(args: PlanArgs, global: &Global) -> Result<Code, Failure> {
-    let desired = session::desired(&args.stack, global)?;
+    let desired = stack_files::desired(&args.stack, global)?;
     let options = args.choices.options(Duration::ZERO)?;
     let client = session::connect(&args.engine).await?;
     let progress = Progress::lines(global);

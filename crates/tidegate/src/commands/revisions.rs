@@ -127,12 +127,12 @@ pub fn run(args: RevisionsArgs, global: &Global) -> Result<Code, Failure> {
     match args.question {
         Question::Heads { single } => heads(history, single, json),
         Question::Bases => {
-            show::list(json, show::bases_json(history), || show::revisions(history, &history.bases()));
+            show::list(json, &show::bases_json(history), || show::revisions(history, &history.bases()));
             Ok(Code::Ok)
         }
         Question::History => {
             let ids: Vec<&str> = history.history().iter().map(|revision| revision.id.as_str()).collect();
-            show::list(json, show::history_json(history), || show::revisions(history, &ids));
+            show::list(json, &show::history_json(history), || show::revisions(history, &ids));
             Ok(Code::Ok)
         }
         Question::Show { revision } => one(history, &revision, json),
@@ -145,9 +145,11 @@ pub fn run(args: RevisionsArgs, global: &Global) -> Result<Code, Failure> {
                 Form::Mermaid => draw::mermaid(history),
                 Form::Svg => draw::svg(history),
             };
-            show::list(json, json!({ "format": format!("{format:?}").to_lowercase(), "text": text }), || {
-                text.clone()
-            });
+            show::list(
+                json,
+                &json!({ "format": format!("{format:?}").to_lowercase(), "text": text }),
+                || text.clone(),
+            );
             Ok(Code::Ok)
         }
         Question::Merge { message, rev_id, heads } => merge(&files, &message, rev_id, &heads, json),
@@ -200,7 +202,7 @@ fn refused(error: TargetError) -> Failure {
 
 fn heads(history: &History, single: bool, json: bool) -> Result<Code, Failure> {
     let heads = history.heads();
-    show::list(json, show::heads_json(history), || show::revisions(history, &heads));
+    show::list(json, &show::heads_json(history), || show::revisions(history, &heads));
     if !single || heads.len() < 2 {
         return Ok(Code::Ok);
     }
@@ -221,7 +223,7 @@ fn one(history: &History, revision: &str, json: bool) -> Result<Code, Failure> {
     let revision = history.revision(id).ok_or_else(|| {
         Failure::new(Code::Internal, format!("'{id}' was resolved but is not there")).hint("report this")
     })?;
-    show::list(json, show::revision_json(history, revision), || show::one(history, revision));
+    show::list(json, &show::revision_json(history, revision), || show::one(history, revision));
     Ok(Code::Ok)
 }
 
@@ -237,7 +239,7 @@ fn plan(
         if downgrade { history.plan_downgrade(rows, &target) } else { history.plan_upgrade(rows, &target) };
     match planned {
         Ok(plan) => {
-            show::list(json, show::plan_json(&plan, None), || show::plan(history, &plan));
+            show::list(json, &show::plan_json(&plan, None), || show::plan(history, &plan));
             Ok(Code::Ok)
         }
         Err(error) if json => {
@@ -250,7 +252,7 @@ fn plan(
 }
 
 fn diagnose(diagnosis: &Diagnosis, json: bool) -> Code {
-    show::list(json, show::diagnosis_json(diagnosis), || show::diagnosis(diagnosis));
+    show::list(json, &show::diagnosis_json(diagnosis), || show::diagnosis(diagnosis));
     if diagnosis.is_consistent() { Code::Ok } else { Code::Input }
 }
 
@@ -287,7 +289,7 @@ fn merge(
     write_new(&path, &file.text)?;
     let shown = show::path(&path);
     let object = json!({ "revision": id, "file": shown, "heads": heads });
-    show::list(json, object, || format!("wrote {shown}: {id} joins {}\n", heads.join(", ")));
+    show::list(json, &object, || format!("wrote {shown}: {id} joins {}\n", heads.join(", ")));
     Ok(Code::Ok)
 }
 

@@ -10,7 +10,7 @@ use super::text;
 use crate::cli::{Global, OutputFormat};
 
 /// Prints the JSON, or else the text.
-pub fn list(json: bool, value: Value, words: impl FnOnce() -> String) {
+pub fn list(json: bool, value: &Value, words: impl FnOnce() -> String) {
     if json {
         text(&format!("{value}\n"));
     } else {
@@ -112,7 +112,8 @@ pub fn diagnosis_json(diagnosis: &Diagnosis) -> Value {
 
 /// Revisions, one a line.
 pub fn revisions(history: &History, ids: &[&str]) -> String {
-    revisions_of(history, ids).map(|revision| format!("{}\n", headline(history, revision))).collect()
+    let lines = revisions_of(history, ids).map(|revision| headline(history, revision) + "\n");
+    lines.collect()
 }
 
 /// Everything about one revision.
