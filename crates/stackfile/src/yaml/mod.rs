@@ -4,9 +4,13 @@
 //! Knows nothing of stack files.
 
 mod float;
+mod mapping;
 mod node;
 mod parse;
+mod repair;
 mod scalar;
+#[cfg(test)]
+mod tests;
 mod timestamp;
 
 pub(crate) use float::go_float;

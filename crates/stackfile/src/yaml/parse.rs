@@ -1,14 +1,14 @@
 //! Events of `saphyr-parser` to a [`Node`] tree: anchors, aliases, merge keys, duplicate keys, bounds.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 use diagnostics::{Diagnostic, Place, Source};
-use indexmap::map;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput};
 
+use super::mapping::{duplicate_key, insert, merge};
+use super::repair::{Repairs, Shift};
 use super::scalar::{Tag, resolve};
-use super::{Entry, Map, MergeTag, Node, Value};
+use super::{Map, MergeTag, Node, Value};
 
 /// Deeper nesting than this is refused (real stack files stay under 15).
 const MAX_DEPTH: usize = 100;
@@ -16,10 +16,6 @@ const MAX_DEPTH: usize = 100;
 const MAX_EXPANSION: usize = 99;
 /// ... but never add more values than this (yaml.v3 has the same two bounds).
 const MAX_ALIASED: usize = 400_000;
-
-/// yaml.v3 takes a tab between a colon and a value, the parser does not before some characters. It says where, and
-/// there a blank means the same; this many are replaced.
-const MAX_TABS: usize = 500;
 
 /// A parsed text.
 pub(crate) struct Document {
@@ -32,14 +28,23 @@ pub(crate) struct Document {
 /// Parses a text.
 pub(crate) fn parse(source: &Source) -> Result<Document, Diagnostic> {
     refuse_control_characters(source)?;
-    let mut text = Cow::Borrowed(source.text());
-    for _ in 0..MAX_TABS {
-        let mut builder = Builder::new(source, &text);
-        let document = builder.document();
-        let Some(tab) = builder.refused_tab else { return document };
-        text.to_mut().replace_range(tab..=tab, " ");
+    let mut repairs = Repairs::new(source.text());
+    let mut first_error = None;
+    loop {
+        let (text, shift) = repairs.apply();
+        let mut builder = Builder::new(source, &text, shift);
+        let error = match builder.document() {
+            Ok(document) => return Ok(document),
+            Err(error) => error,
+        };
+        let stopped = builder.stopped.take();
+        let changed = stopped.is_some_and(|(info, at)| repairs.plan(&info, at, builder.flow > 0));
+        // What the parser says of a changed text may be due to the change.
+        let error = first_error.get_or_insert(error);
+        if !changed {
+            return Err(error.clone());
+        }
     }
-    Builder::new(source, &text).document()
 }
 
 fn refuse_control_characters(source: &Source) -> Result<(), Diagnostic> {
@@ -55,19 +60,24 @@ fn refuse_control_characters(source: &Source) -> Result<(), Diagnostic> {
     .help("remove it, or write it as an escape like \"\\x1b\" in double quotes"))
 }
 
-/// Character positions, which the parser counts in, to bytes.
-struct Offsets(Option<Vec<usize>>);
+/// Character positions, which the parser counts in, to bytes of the source.
+struct Offsets {
+    table: Option<Vec<usize>>,
+    shift: Shift,
+}
 
 impl Offsets {
-    fn new(text: &str) -> Self {
-        Self((!text.is_ascii()).then(|| text.char_indices().map(|(at, _)| at).chain([text.len()]).collect()))
+    fn new(text: &str, shift: Shift) -> Self {
+        let table = || text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
+        Self { table: (!text.is_ascii()).then(table), shift }
     }
 
     fn byte(&self, index: usize) -> usize {
-        match &self.0 {
+        let byte = match &self.table {
             None => index,
             Some(table) => table.get(index).or(table.last()).copied().unwrap_or(index),
-        }
+        };
+        self.shift.original(byte)
     }
 }
 
@@ -79,8 +89,10 @@ struct Builder<'a> {
     anchors: HashMap<usize, (Node, usize)>,
     written: usize,
     aliased: usize,
-    /// A tab that the parser stopped at, and that could as well be a blank.
-    refused_tab: Option<usize>,
+    /// How many brackets are open.
+    flow: usize,
+    /// What the parser stopped at, and where.
+    stopped: Option<(String, usize)>,
 }
 
 /// A key as written, and whether it is a `<<` that merges.
@@ -90,16 +102,17 @@ struct Key {
 }
 
 impl<'a> Builder<'a> {
-    /// Reads `text`, which has every character at the same place as the source has it.
-    fn new(source: &'a Source, text: &'a str) -> Self {
+    /// Reads `text`, which is the source with some blanks more.
+    fn new(source: &'a Source, text: &'a str, shift: Shift) -> Self {
         Self {
             source,
-            offsets: Offsets::new(text),
+            offsets: Offsets::new(text, shift),
             parser: Parser::new_from_str(text),
             anchors: HashMap::new(),
             written: 0,
             aliased: 0,
-            refused_tab: None,
+            flow: 0,
+            stopped: None,
         }
     }
 
@@ -123,10 +136,7 @@ impl<'a> Builder<'a> {
         match self.parser.next_event() {
             Some(Ok(next)) => Ok(next),
             Some(Err(error)) => {
-                let at = self.offsets.byte(error.marker().index());
-                let before =
-                    at.checked_sub(1).filter(|&at| self.source.text().as_bytes().get(at) == Some(&b'\t'));
-                self.refused_tab = before.filter(|_| error.info().starts_with("':' must be followed by"));
+                self.stopped = Some((error.info().to_owned(), self.offsets.byte(error.marker().index())));
                 Err(self.scan_error(&error))
             }
             None => Ok((Event::StreamEnd, Span::default())),
@@ -140,6 +150,9 @@ impl<'a> Builder<'a> {
                 .help("a stack file needs far fewer levels: check the indentation and the brackets"));
         }
         self.written += 1;
+        if self.flow == 0 {
+            self.refuse_tab(span)?;
+        }
         let (anchor, tag, value) = match event {
             Event::Alias(anchor) => return self.alias(anchor, span),
             Event::Scalar(text, style, anchor, tag) => {
@@ -152,10 +165,12 @@ impl<'a> Builder<'a> {
                 (anchor, merge, value)
             }
             Event::SequenceStart(anchor, tag) => {
-                (anchor, merge_tag(tag.as_deref()), Value::List(self.sequence(depth)?))
+                let list = self.inside(span, |builder| builder.sequence(depth))?;
+                (anchor, merge_tag(tag.as_deref()), Value::List(list))
             }
             Event::MappingStart(anchor, tag) => {
-                (anchor, merge_tag(tag.as_deref()), Value::Map(self.mapping(depth)?))
+                let map = self.inside(span, |builder| builder.mapping(depth))?;
+                (anchor, merge_tag(tag.as_deref()), Value::Map(map))
             }
             _ => return Err(self.error(span, "a value is missing here".into())),
         };
@@ -165,6 +180,41 @@ impl<'a> Builder<'a> {
             self.anchors.insert(anchor, (node.clone(), size));
         }
         Ok(node)
+    }
+
+    /// Reads what is in a list or mapping, and knows meanwhile whether that is in brackets.
+    fn inside<T>(
+        &mut self,
+        span: Span,
+        read: impl FnOnce(&mut Self) -> Result<T, Diagnostic>,
+    ) -> Result<T, Diagnostic> {
+        let start = self.offsets.byte(span.start.index());
+        let brackets = matches!(self.source.text().as_bytes().get(start), Some(b'[' | b'{'));
+        self.flow += usize::from(brackets);
+        let result = read(self);
+        self.flow -= usize::from(brackets);
+        result
+    }
+
+    /// Outside of brackets no tab may indent a value or follow the dash of a list; the parser is more lenient than
+    /// yaml.v3 about some.
+    fn refuse_tab(&self, span: Span) -> Result<(), Diagnostic> {
+        let start = self.offsets.byte(span.start.index());
+        let before = self.source.text().get(..start).unwrap_or_default();
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let line = &before[line_start..];
+        let text = line.trim_end();
+        let indents = text.is_empty() || text == "-" || text.ends_with(" -") || text.ends_with("\t-");
+        match line[text.len()..].find('\t') {
+            Some(tab) if indents => Err(self.tab(line_start + text.len() + tab)),
+            _ => Ok(()),
+        }
+    }
+
+    fn tab(&self, at: usize) -> Diagnostic {
+        Diagnostic::error("stack-file/yaml", "a tab indents this line, which YAML does not allow")
+            .at(self.source.place(at..at + 1))
+            .help("indent with spaces")
     }
 
     fn alias(&mut self, anchor: usize, span: Span) -> Result<Node, Diagnostic> {
@@ -249,7 +299,7 @@ impl<'a> Builder<'a> {
         let line_start = text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
         let line = text.get(line_start..).unwrap_or_default().lines().next().unwrap_or_default();
         let indent = &line[..line.len() - line.trim_start().len()];
-        if let Some(tab) = indent.find('\t') {
+        if let Some(tab) = indent.find('\t').filter(|_| self.flow == 0) {
             let at = line_start + tab;
             return Diagnostic::error(
                 "stack-file/yaml",
@@ -260,6 +310,15 @@ impl<'a> Builder<'a> {
         }
         let diagnostic = Diagnostic::error("stack-file/yaml", format!("this is not YAML: {}", error.info()))
             .at(self.source.place(at..at));
+        if error.info().contains("<document start>") {
+            // yaml.v3 stops reading here without a word, and the rest of the stack is lost.
+            return Diagnostic::error(
+                "stack-file/yaml",
+                "this line is indented less than the first line of the file",
+            )
+            .at(self.source.place(at..at))
+            .help("start all top-level keys in the same column");
+        }
         if error.info().contains("anchor") {
             return diagnostic
                 .help("define the anchor (`&name`) before its alias (`*name`), in the same file");
@@ -283,128 +342,5 @@ fn merge_tag(tag: Option<&saphyr_parser::Tag>) -> Option<MergeTag> {
         Tag::Other(name) if name == "!reset" => Some(MergeTag::Reset),
         Tag::Other(name) if name == "!override" => Some(MergeTag::Override),
         _ => None,
-    }
-}
-
-fn insert(map: &mut Map, key: Node, value: Node) -> Result<(), Diagnostic> {
-    let Value::String(name) = key.value else {
-        let shown = key.scalar_text();
-        let diagnostic =
-            Diagnostic::error("stack-file/key", format!("a key must be a string, this is {}", key.kind()));
-        let help =
-            shown.map_or("write one name before the colon".into(), |text| format!("quote it: \"{text}\""));
-        return Err(diagnostic.at(key.place).help(help));
-    };
-    match map.entry(name) {
-        map::Entry::Occupied(first) => Err(duplicate_key(first.key(), key.place, first.get().key.clone())),
-        map::Entry::Vacant(vacant) => {
-            vacant.insert(Entry { key: key.place, node: value });
-            Ok(())
-        }
-    }
-}
-
-fn duplicate_key(name: &str, again: Place, first: Place) -> Diagnostic {
-    Diagnostic::error("stack-file/duplicate-key", format!("the key `{name}` is given twice"))
-        .at(again)
-        .related(first, "first given here")
-        .help("keep one of the two")
-}
-
-/// Adds what a `<<` brings: keys already there win, and of several mappings the first.
-fn merge(map: &mut Map, place: &Place, value: Node) -> Result<(), Diagnostic> {
-    let wrong = |place: &Place| {
-        Diagnostic::error("stack-file/yaml", "`<<` takes a mapping or a list of mappings")
-            .at(place.clone())
-            .help("give it the alias of a mapping: `<<: *name`")
-    };
-    let sources = match value.value {
-        Value::Map(other) => vec![other],
-        Value::List(list) => list
-            .into_iter()
-            .map(|node| match node.value {
-                Value::Map(other) => Ok(other),
-                _ => Err(wrong(&node.place)),
-            })
-            .collect::<Result<_, _>>()?,
-        _ => return Err(wrong(place)),
-    };
-    for source in sources {
-        for (key, entry) in source {
-            map.entry(key).or_insert(entry);
-        }
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn json(text: &str) -> Result<serde_json::Value, String> {
-        parse(&Source::new("t.yml", text))
-            .map(|document| document.root.to_json())
-            .map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn merge_keys_are_shallow_and_the_first_wins() {
-        let text = "a: &a {x: 1, y: {p: 1}}\nb: &b {x: 2, z: 2}\nc: {<<: [*a, *b], y: {q: 3}}\n";
-        let c = json(text).unwrap()["c"].clone();
-        assert_eq!(c, serde_json::json!({"y": {"q": 3}, "x": 1, "z": 2}));
-    }
-
-    #[test]
-    fn a_tab_may_stand_between_a_colon_and_a_value() {
-        let text = "a:\tb\nc:\t \td\ne: \"f:\tg\"\nh:\t5\n";
-        assert_eq!(json(text).unwrap(), serde_json::json!({"a": "b", "c": "d", "e": "f:\tg", "h": 5}));
-        assert!(json("a:\tb: c\n").is_err());
-    }
-
-    #[test]
-    fn a_quoted_merge_key_is_a_key() {
-        assert_eq!(json("'<<': 1").unwrap(), serde_json::json!({"<<": 1}));
-    }
-
-    #[test]
-    fn refusals_name_their_place() {
-        for (text, wanted) in [
-            ("a: 1\nb: 2\na: 3\n", "t.yml:3:1: the key `a` is given twice"),
-            ("a:\n\tb: 1\n", "t.yml:2:1: a tab indents this line"),
-            ("1: a\n", "t.yml:1:1: a key must be a string, this is a number (quote it: \"1\")"),
-            ("a: *nope\n", "t.yml:1:4: this is not YAML"),
-            ("a: &x [*x]\n", "this alias stands inside the value that it repeats"),
-            ("a: \u{7}\n", "t.yml:1:4: the control character U+0007"),
-            ("a: {<<: 3}\n", "`<<` takes a mapping"),
-            ("a: !!int x\n", "t.yml:1:4: `x` is no !!int"),
-        ] {
-            let error = json(text).unwrap_err();
-            assert!(error.contains(wanted), "{text:?} gives {error}");
-        }
-    }
-
-    #[test]
-    fn aliases_cannot_explode() {
-        let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
-        for level in 1..12 {
-            let previous = format!("*a{}", level - 1);
-            text += &format!("a{level}: &a{level} [{}]\n", vec![previous; 10].join(", "));
-        }
-        assert!(json(&text).unwrap_err().contains("aliases expand this file"));
-    }
-
-    #[test]
-    fn nesting_is_bounded() {
-        let text = format!("a: {}{}", "[".repeat(150), "]".repeat(150));
-        assert!(json(&text).unwrap_err().contains("nested more than"));
-    }
-
-    #[test]
-    fn places_count_bytes_in_text_that_is_not_ascii() {
-        let document = parse(&Source::new("t.yml", "ä: ö\nbß: c\n")).unwrap().root;
-        let entry = &document.as_map().unwrap()["bß"];
-        assert_eq!(entry.node.place.to_string(), "t.yml:2:5");
-        let range = entry.node.place.range();
-        assert_eq!(&entry.node.place.source().text()[range], "c");
     }
 }
