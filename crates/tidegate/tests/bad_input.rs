@@ -14,7 +14,7 @@ const GOOD: &str = "services:\n  api:\n    image: app:1\n";
 fn tidegate(folder: &Path, arguments: &[&str]) -> Finished {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
     command.args(arguments).current_dir(folder).env_clear().env("HOME", folder);
-    command::run(&mut command, Duration::from_secs(60))
+    command::run(&mut command, Duration::from_mins(1))
 }
 
 /// Runs a deploy of a stack file's text; the folder holds nothing else.

@@ -20,7 +20,7 @@ const ROUNDS: usize = 10;
 fn stack_file(stack: &Stack, prefix: &str) -> PathBuf {
     let service = format!(
         "{{image: '{prefix}sleeper:${{RELEASE}}', stop_grace_period: 0s, \
-         deploy: {{replicas: 2, update_config: {{parallelism: 1, monitor: 1s}}}}}}"
+         deploy: {{replicas: 2, update_config: {{parallelism: 1, order: start-first, monitor: 2s}}}}}}"
     );
     let services: String =
         ["one", "two", "three", "four"].map(|name| format!("  {name}: {service}\n")).concat();
@@ -98,7 +98,7 @@ fn a_deploy_strictly_after_another_with_a_slow_registry() {
 
     // Stock: versions are read once, and the rolling update that still runs moves them on.
     deploy_stock("1").expect_success();
-    registry.set_delay(Duration::from_millis(700));
+    registry.set_delay(Duration::from_millis(300));
     let failed = (0..ROUNDS).any(|round| {
         let release = if round % 2 == 0 { "2" } else { "1" };
         let deploy = deploy_stock(release);
