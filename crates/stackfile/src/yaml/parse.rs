@@ -1,9 +1,10 @@
 //! Events of `saphyr-parser` to a [`Node`] tree: anchors, aliases, merge keys, duplicate keys, bounds.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use diagnostics::{Diagnostic, Place, Source};
-use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput};
 
 use super::mapping::{duplicate_key, insert, merge};
 use super::repair::{Repairs, Shift};
@@ -28,21 +29,37 @@ pub(crate) struct Document {
 /// Parses a text.
 pub(crate) fn parse(source: &Source) -> Result<Document, Diagnostic> {
     refuse_control_characters(source)?;
+    // Most texts need no repair, most others only the guessed one; a wrong guess is found out and not used.
+    let mut builder = Builder::new(source, source.text(), Shift::default());
+    let error = match builder.document() {
+        Ok(document) => return Ok(document),
+        Err(error) => error,
+    };
+    let Some((info, at)) = builder.stopped.take() else { return Err(error) };
     let mut repairs = Repairs::new(source.text());
-    let mut first_error = None;
+    if !repairs.plan(&info, at, builder.flow > 0) {
+        return Err(error);
+    }
+    match repaired(source, repairs.clone().with_guess()) {
+        Some(Ok(document)) => Ok(document),
+        _ => repaired(source, repairs).unwrap_or(Err(error)),
+    }
+}
+
+/// Parses with repairs, and further ones where the parser still stops. `None` if a repair turns out to be in a block
+/// scalar, whose blanks are a part of it.
+fn repaired(source: &Source, mut repairs: Repairs<'_>) -> Option<Result<Document, Diagnostic>> {
     loop {
         let (text, shift) = repairs.apply();
         let mut builder = Builder::new(source, &text, shift);
-        let error = match builder.document() {
-            Ok(document) => return Ok(document),
-            Err(error) => error,
-        };
+        let document = builder.document();
+        if builder.blocks.iter().any(|block| repairs.touch(block)) {
+            return None;
+        }
         let stopped = builder.stopped.take();
-        let changed = stopped.is_some_and(|(info, at)| repairs.plan(&info, at, builder.flow > 0));
-        // What the parser says of a changed text may be due to the change.
-        let error = first_error.get_or_insert(error);
-        if !changed {
-            return Err(error.clone());
+        match stopped {
+            Some((info, at)) if repairs.plan(&info, at, builder.flow > 0) => {}
+            _ => return Some(document),
         }
     }
 }
@@ -91,6 +108,8 @@ struct Builder<'a> {
     aliased: usize,
     /// How many brackets are open.
     flow: usize,
+    /// Where block scalars are.
+    blocks: Vec<Range<usize>>,
     /// What the parser stopped at, and where.
     stopped: Option<(String, usize)>,
 }
@@ -112,6 +131,7 @@ impl<'a> Builder<'a> {
             written: 0,
             aliased: 0,
             flow: 0,
+            blocks: Vec::new(),
             stopped: None,
         }
     }
@@ -156,6 +176,10 @@ impl<'a> Builder<'a> {
         let (anchor, tag, value) = match event {
             Event::Alias(anchor) => return self.alias(anchor, span),
             Event::Scalar(text, style, anchor, tag) => {
+                if matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
+                    let byte = |marker: Marker| self.offsets.byte(marker.index());
+                    self.blocks.push(byte(span.start)..byte(span.end));
+                }
                 let plain = style == ScalarStyle::Plain;
                 let merge = merge_tag(tag.as_deref());
                 let tag = if merge.is_some() { Tag::None } else { reduce(tag.as_deref()) };
@@ -318,6 +342,11 @@ impl<'a> Builder<'a> {
             )
             .at(self.source.place(at..at))
             .help("start all top-level keys in the same column");
+        }
+        if error.info().contains("quoted scalar, found unexpected end") {
+            return Diagnostic::error("stack-file/yaml", "this quote is never closed")
+                .at(self.source.place(at..at + 1))
+                .help("add the closing quote, or remove this one");
         }
         if error.info().contains("anchor") {
             return diagnostic

@@ -4,11 +4,13 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 /// More changes than this are not tried.
 const MAX_REPAIRS: usize = 2_000;
 
 /// What is to be changed in a text.
+#[derive(Clone)]
 pub(super) struct Repairs<'a> {
     text: &'a str,
     /// Starts of lines that get more indentation.
@@ -23,6 +25,25 @@ pub(super) struct Repairs<'a> {
 impl<'a> Repairs<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         Self { text, lines: BTreeSet::new(), tabs: BTreeSet::new(), padding: 0, count: 0 }
+    }
+
+    /// With more indentation for every line that only closes brackets: whoever writes one such line under its
+    /// key writes more of them. May be wrong in a block scalar.
+    pub(super) fn with_guess(mut self) -> Self {
+        let mut start = 0;
+        for line in self.text.split_inclusive('\n') {
+            let trimmed = line.trim();
+            if trimmed.starts_with([']', '}']) && trimmed.chars().all(|c| matches!(c, ']' | '}' | ',')) {
+                self.lines.insert(start);
+            }
+            start += line.len();
+        }
+        self
+    }
+
+    /// Whether a part of the text has a line that gets more indentation.
+    pub(super) fn touch(&self, part: &Range<usize>) -> bool {
+        self.lines.range(part.clone()).next().is_some()
     }
 
     /// Plans a change for what the parser says at a place. `in_brackets` is what is known of that place. `false` if

@@ -76,3 +76,24 @@ fn places_count_bytes_in_text_that_is_not_ascii() {
     let range = entry.node.place.range();
     assert_eq!(&entry.node.place.source().text()[range], "c");
 }
+
+#[test]
+fn brackets_may_close_under_their_key() {
+    let text = "a:\n  b: [\n    1,\n    2\n  ]\n  c: {\n\"d\": 3\n}\n  e: \"x\n y\"\n";
+    assert_eq!(json(text).unwrap(), serde_json::json!({"a": {"b": [1, 2], "c": {"d": 3}, "e": "x y"}}));
+}
+
+/// What looks like such a bracket in a block scalar is text, and stays as it is.
+#[test]
+fn brackets_in_a_block_scalar_are_text() {
+    let text = "a:\n  b: [\n    1\n  ]\n  c: |\n    {\n    }\n  d: [\n  2\n  ]\n";
+    assert_eq!(json(text).unwrap(), serde_json::json!({"a": {"b": [1], "c": "{\n}\n", "d": [2]}}));
+}
+
+#[test]
+fn behind_a_repair_errors_are_at_their_own_places() {
+    let error = json("a: [\n1\n]\nb: [\n}\n").unwrap_err();
+    assert!(error.contains("t.yml:5:1"), "{error}");
+    let error = json("a:\n  b: [\n1\n  ]\n  c: 1\n  c: 2\n").unwrap_err();
+    assert!(error.contains("t.yml:6:3: the key `c` is given twice"), "{error}");
+}
