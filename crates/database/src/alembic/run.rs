@@ -61,7 +61,7 @@ pub(crate) trait Watch {
     fn line(&mut self, stream: &'static str, line: &str);
     /// Python told something.
     fn message(&mut self, message: &Message);
-    /// Time has passed, or a revision began or ended: look after the database.
+    /// Time has passed: look after the database.
     async fn tick(&mut self);
     /// Returns when the run must not go on.
     async fn must_stop(&mut self) -> Stop;
@@ -88,18 +88,17 @@ pub(crate) async fn run(
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     run.ended = loop {
+        // In this order, so that a revision is told before what it writes, and a stream of output delays no stop.
         tokio::select! {
-            Some((stream, line)) = written.recv() => run.line(stream, &hidden(&line), watch),
-            Some(message) = told.recv() => {
-                run.message(message, &hidden, watch);
-                watch.tick().await;
-            }
-            status = child.wait() => break Ended::Exited(status.map_err(|error| failed(invocation, &error))?),
+            biased;
             stop = watch.must_stop() => {
                 end(group, &mut child).await;
                 break Ended::Stopped(stop);
             }
             _ = ticks.tick() => watch.tick().await,
+            Some(message) = told.recv() => run.message(message, &hidden, watch),
+            Some((stream, line)) = written.recv() => run.line(stream, &hidden(&line), watch),
+            status = child.wait() => break Ended::Exited(status.map_err(|error| failed(invocation, &error))?),
         }
     };
     let _ = timeout(DRAIN, async {
