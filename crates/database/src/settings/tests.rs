@@ -126,3 +126,30 @@ fn refusals_say_what_to_write_and_never_show_the_url() {
     }
     assert_eq!(settings(&[]), Err(SettingsError::Missing));
 }
+
+proptest::proptest! {
+    #[test]
+    fn any_login_survives_its_encoding(user in "[^\\x00]{1,20}", password in "[^\\x00]{0,30}", database in "[^\\x00]{1,20}") {
+        use testbed::postgres::percent;
+        let text = format!("postgresql://{}:{}@h:1/{}", percent(&user), percent(&password), percent(&database));
+        let found = url(&text);
+        proptest::prop_assert_eq!((found.user, found.database), (user, database));
+        proptest::prop_assert_eq!(found.password, Some(Secret::new(password)));
+    }
+
+    #[test]
+    fn no_text_makes_reading_a_url_panic(text in ".{0,60}") {
+        let _ = settings(&[("DATABASE_URL", &format!("postgresql://{text}"))]);
+        let _ = settings(&[("DATABASE_URL", &text)]);
+    }
+
+    #[test]
+    fn a_long_password_is_hidden_in_whatever_others_write(
+        password in "[a-zA-Z0-9:/@%+ ]{8,30}", before in ".{0,20}", after in ".{0,20}"
+    ) {
+        let secret = Secret::new(&password);
+        let encoded = testbed::postgres::percent(&password);
+        let hidden = secret.redact(&format!("{before}{password}{after} {before}{encoded}{after}"));
+        proptest::prop_assert!(!hidden.contains(&password) && !hidden.contains(&encoded), "{}", hidden);
+    }
+}
