@@ -1,7 +1,18 @@
 //! PostgreSQL: readiness, extensions, lock and fence, version table, ledger, and driving the project's own Alembic.
 //! Knows nothing of Swarm, prints nothing.
 //!
-//! [`migrate`] is the whole of it; what happens is told in [`Event`]s, the last of which is a [`Report`].
+//! [`migrate`] is the whole of it; what happens is told in [`Event`]s, the last of which is a [`Report`]. In the order
+//! of a run:
+//!
+//! | step | module |
+//! |---|---|
+//! | the project: configuration, history, what it needs | `project`, `answers` (what only its Python knows) |
+//! | where the database is, and the way there | [`settings`], `tls`, `connect`, `readiness` |
+//! | is anything to be done? else the lock, and the fence behind it | `gate`, `lock`, `fence` |
+//! | rows that Alembic can work with; extensions | `rows`, `evidence`, `extensions` |
+//! | Alembic runs, watched | `drive`, `alembic` |
+//! | what that amounts to | `verdict`, `explain`, `indexes` |
+//! | what is told and kept | `event`, `report`, `error`, `ledger` |
 
 mod alembic;
 mod answers;
