@@ -1,6 +1,7 @@
 //! `deploy` and `plan`: from a stack's bodies to a release, or back.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use engine::{Api, TaskFilter};
@@ -117,7 +118,7 @@ async fn under_lease<A: Api>(
         None => SealKey::generate()?,
     };
     let release = plan.number;
-    let rollout = Rollout { api, target, plan, live, key, options, sink };
+    let rollout = Rollout { api, target, plan, live, key, options, sink, written: Mutex::default() };
     let message = rollout.run().await?;
     sink(Event::Finished { outcome: "succeeded", release: Some(release), message });
     Ok(Deployed { release, changed: true })

@@ -61,6 +61,8 @@ pub struct Plan {
     pub base: BTreeMap<String, Value>,
     /// What everything goes back to if it fails.
     pub previous: Specs,
+    /// A release is in force, so that services that are as it left them have proved themselves.
+    pub settled: bool,
     /// Nothing is to be done.
     pub empty: bool,
 }
@@ -208,6 +210,7 @@ pub(crate) fn plan(target: &Target, live: &Live, options: PlanOptions) -> Plan {
         warnings: target.order.warnings.clone(),
         base: live.services.clone(),
         previous: previous(target, live, interrupted),
+        settled: history.settled.is_some(),
         empty: false,
     };
     plan.foreign = foreign(live, &history);
@@ -226,6 +229,8 @@ pub(crate) fn plan(target: &Target, live: &Live, options: PlanOptions) -> Plan {
 struct History<'a> {
     last_number: u64,
     interrupted: Option<&'a Release>,
+    /// The last release, if it was interrupted or could not be put back whole.
+    unfinished: Option<&'a Release>,
     /// The digest of the release that is in force.
     settled: Option<&'a str>,
     /// The last specs that a finished release left.
@@ -241,6 +246,9 @@ impl<'a> History<'a> {
         Self {
             last_number: last.map_or(0, |release| release.intent.number),
             interrupted: last.filter(|release| release.outcome.is_none()),
+            unfinished: last.filter(|release| {
+                release.outcome.as_ref().is_none_or(|outcome| outcome.state == State::Incomplete)
+            }),
             settled: settled(releases),
             specs: releases
                 .iter()
@@ -311,7 +319,7 @@ fn foreign(live: &Live, history: &History<'_>) -> Vec<Foreign> {
     let mut foreign = Vec::new();
     for (name, spec) in &live.services {
         let Some(Some(recorded)) = history.specs.and_then(|specs| specs.get(name)) else { continue };
-        if same(recorded, spec) || in_flight(spec, name, live, history.interrupted) {
+        if same(recorded, spec) || in_flight(spec, name, live, history.unfinished) {
             continue;
         }
         foreign.push(Foreign { service: name.clone(), changes: spec::diff(recorded, spec) });
@@ -319,10 +327,10 @@ fn foreign(live: &Live, history: &History<'_>) -> Vec<Foreign> {
     foreign
 }
 
-/// Whether a live spec is what an interrupted release made, or left as it was. That its label names the release is not
+/// Whether a live spec is what an unfinished release made, or left as it was. That its label names the release is not
 /// enough: somebody who edits a service by hand keeps its labels.
-fn in_flight(spec: &Value, name: &str, live: &Live, interrupted: Option<&Release>) -> bool {
-    interrupted.is_some_and(|release| {
+fn in_flight(spec: &Value, name: &str, live: &Live, unfinished: Option<&Release>) -> bool {
+    unfinished.is_some_and(|release| {
         let of = |specs: &Specs| specs.get(name).cloned().flatten();
         let left = of(&release.intent.previous).is_some_and(|before| same(&before, spec));
         let made = || of(&release.intent.wanted).is_some_and(|wanted| covers(&wanted, &live.localise(spec)));

@@ -4,7 +4,8 @@
 mod objects;
 mod records;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use engine::{Api, Service};
@@ -44,6 +45,8 @@ pub(crate) struct Rollout<'a, A> {
     pub options: &'a Options,
     /// Where events go.
     pub sink: Sink<'a>,
+    /// The specs that this release wrote, by full name, as the engine gave them back right after.
+    pub written: Mutex<BTreeMap<String, Value>>,
 }
 
 /// Why the waves stopped.
@@ -161,6 +164,7 @@ impl<A: Api> Rollout<'_, A> {
             _ => self.update(wanted, &body, &is_ours).await,
         };
         let service = written.map_err(|error| stop(&wanted.key, &error))?;
+        self.written().insert(wanted.name.clone(), service.spec.clone());
         let unchanged = planned.action == Action::Unchanged;
         self.converge(wanted, &service, known, unchanged).await
     }
@@ -201,7 +205,7 @@ impl<A: Api> Rollout<'_, A> {
         let watched = Watched { key: &wanted.key, id: &service.id, state: ServiceState::Converging, end };
         let mut watch = Watch::new(service.spec.clone(), known, wanted.timeout);
         // An interrupted deploy may have written it a moment ago; then it is watched like one of ours.
-        if unchanged && !self.plan.resumes {
+        if unchanged && self.plan.settled && !self.plan.resumes {
             watch = watch.left_alone();
         }
         match watch::converge(self.api, &watched, watch, self.sink).await {
@@ -284,6 +288,11 @@ impl<A: Api> Rollout<'_, A> {
 }
 
 impl<A> Rollout<'_, A> {
+    fn written(&self) -> MutexGuard<'_, BTreeMap<String, Value>> {
+        // Only whole entries are ever put in.
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether anything may have to be put back: before a gate that mostly is nothing.
     fn touched(&self, stop: &Stop) -> bool {
         let before_gate =

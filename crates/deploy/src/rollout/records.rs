@@ -1,6 +1,5 @@
 //! The release's records: intent, outcome, and which old ones go.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use engine::{Api, FileKind, Filter};
@@ -69,7 +68,23 @@ impl<A: Api> Rollout<'_, A> {
         }
     }
 
-    /// Records how it ended, with every spec as the engine gives it back.
+    /// The specs that this release leaves: what it wrote, or what it has put back. Not what is live now: what somebody
+    /// else has changed in the meantime, or kept from being put back, is a foreign change to the next deploy.
+    fn left(&self, state: State) -> Specs {
+        if state != State::Succeeded {
+            let previous = self.plan.previous.iter().filter(|(_, spec)| spec.is_some());
+            return previous.map(|(name, spec)| (name.clone(), spec.clone())).collect();
+        }
+        let own = self.plan.base.iter().filter(|(name, spec)| {
+            let gate = self.target.services.get(*name).is_some_and(|wanted| wanted.gate);
+            !gate && !is_gate_run(spec) && !self.plan.removes.contains(name)
+        });
+        let mut specs: Specs = own.map(|(name, spec)| (name.clone(), Some(spec.clone()))).collect();
+        specs.extend(self.written().iter().map(|(name, spec)| (name.clone(), Some(spec.clone()))));
+        specs
+    }
+
+    /// Records how it ended, with every spec as the engine gave it back.
     pub(super) async fn finish(
         &self,
         state: State,
@@ -77,10 +92,7 @@ impl<A: Api> Rollout<'_, A> {
         rows: Option<Vec<String>>,
         elapsed: Duration,
     ) -> Result<(), Error> {
-        let services = self.api.services(&Filter::stack(&self.target.stack)).await?;
-        let own = services.into_iter().filter(|service| !is_gate_run(&service.spec));
-        let specs: BTreeMap<_, _> =
-            own.map(|service| (service.name().to_owned(), Some(service.spec))).collect();
+        let specs = self.left(state);
         let image = |spec: &Value| spec::image(spec).map(str::to_owned);
         let outcome = Outcome {
             number: self.plan.number,
