@@ -239,7 +239,7 @@ impl<A: Api> Lease<'_, A> {
     }
 }
 
-/// Gives back the lease of a deploy that was interrupted and whose [`Lease`] is gone.
+/// Gives back the lease of a deploy that was interrupted and whose hold on it is gone with it.
 pub async fn abandon<A: Api>(api: &A, stack: &str, holder: &Holder) {
     let name = config_name(stack, "lease");
     if let Ok(Some(current)) = api.file_object(FileKind::Config, &name).await
