@@ -158,6 +158,8 @@ impl Project {
         command
             .args([test, "--exact", "--ignored", "--nocapture", "--test-threads=1"])
             .env("RUNNER_FOLDER", self.path())
+            // What a killed runner leaves behind goes with the project.
+            .env("TMPDIR", self.path())
             .env("DATABASE_URL", &self.url)
             .env("PATH", format!("{}:{}", python::bin().display(), std::env::var("PATH").unwrap()));
         command
