@@ -13,12 +13,12 @@ version: '3.8'
 services:
   migrate:
     deploy:
-      update_config: {parallelism: 1, order: stop-first, failure_action: rollback, monitor: 10s}
+      update_config: {parallelism: 1, order: stop-first, failure_action: rollback, monitor: 6s}
       rollback_config: {parallelism: 1, order: stop-first, monitor: 5s}
 ";
 
 /// The monitor period in [`PREVENTION`], and some time for Swarm to act on it.
-const MONITOR: Duration = Duration::from_secs(12);
+const MONITOR: Duration = Duration::from_secs(8);
 
 /// The releases whose migrations have run, in the order of their start.
 fn gates(starts: &Starts) -> Vec<String> {
