@@ -192,8 +192,10 @@ async fn steady<A: Api>(api: &A, target: &Target, plan: &Plan, sink: Sink<'_>) -
             seconds: STEADY_WAIT.as_secs(),
         });
     }
-    let release = plan.number.saturating_sub(1);
-    let message = format!("stack {} already runs this release; nothing was changed", target.stack);
+    // An empty plan means that a release of this content is in force.
+    let release = plan.in_force.unwrap_or_default();
+    let message =
+        format!("stack {} already runs this as release {release}; nothing was changed", target.stack);
     sink(Event::Finished { outcome: "unchanged", release: Some(release), message });
     Ok(Deployed { release, changed: false })
 }

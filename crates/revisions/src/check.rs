@@ -17,6 +17,9 @@ const LONGEST_ID: usize = 32;
 /// Characters that have a meaning in targets (alembic, script/revision.py, `_revision_illegal_chars`).
 const RESERVED: [char; 4] = ['@', '-', '+', ':'];
 
+/// Names that mean something else in every target (alembic, script/revision.py, `_resolve_revision_number`).
+const TARGETS: [&str; 3] = ["base", "head", "heads"];
+
 /// How many missing names get a suggestion: comparing every name with every other takes its time, and a tree with
 /// more of them has another problem than slips.
 const SUGGESTIONS: usize = 20;
@@ -59,6 +62,13 @@ fn id_errors(revision: &Revision) -> Vec<Diagnostic> {
         errors.push(error("revision-file/reserved-character", message).help(
             "use letters, digits and underscores: the others mean branches, ranges and relative targets",
         ));
+    }
+    if TARGETS.contains(&id.as_str()) {
+        let message = format!("'{id}' cannot be a revision's id: as a target it means something else");
+        errors.push(
+            error("revision-file/reserved-id", message)
+                .help("choose another id; Alembic cannot name this one"),
+        );
     }
     errors
 }

@@ -37,6 +37,7 @@ fn a_history_that_cannot_be_is_refused_with_its_files_and_lines() {
             vec![Entry::new("a1b2", &[], &[]), Entry::new("c3d4", &["a1b2", "ffff"], &[])],
         ),
         ("a dependency that nobody has", vec![Entry::new("a1b2", &[], &["other"])]),
+        ("an id that is a target", vec![Entry::new("head", &[], &[]), Entry::new("a1", &["head"], &[])]),
         ("an id that is too long", vec![Entry::new("add_a_column_to_the_table_of_users", &[], &[])]),
         ("reserved characters", vec![Entry::new("2024-01-01@x", &[], &[])]),
         ("an empty id", vec![Entry::new("", &[], &[])]),

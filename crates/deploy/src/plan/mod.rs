@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::gate;
 use crate::live::{FileState, Live};
-use crate::release::{Release, Specs, State};
+use crate::release::{Outcome, Release, Specs, State};
 use crate::spec::{self, Change, SPEC_LABEL, covers, same};
 use crate::target::{Target, Wanted};
 
@@ -61,8 +61,8 @@ pub struct Plan {
     pub base: BTreeMap<String, Value>,
     /// What everything goes back to if it fails.
     pub previous: Specs,
-    /// A release is in force, so that services that are as it left them have proved themselves.
-    pub settled: bool,
+    /// The release that is in force, if one is: services that are as it left them have proved themselves.
+    pub in_force: Option<u64>,
     /// Nothing is to be done.
     pub empty: bool,
 }
@@ -210,7 +210,7 @@ pub(crate) fn plan(target: &Target, live: &Live, options: PlanOptions) -> Plan {
         warnings: target.order.warnings.clone(),
         base: live.services.clone(),
         previous: previous(target, live, interrupted),
-        settled: history.settled.is_some(),
+        in_force: history.settled.map(|outcome| outcome.number),
         empty: false,
     };
     plan.foreign = foreign(live, &history);
@@ -231,8 +231,8 @@ struct History<'a> {
     interrupted: Option<&'a Release>,
     /// The last release, if it was interrupted or could not be put back whole.
     unfinished: Option<&'a Release>,
-    /// The digest of the release that is in force.
-    settled: Option<&'a str>,
+    /// The release that is in force.
+    settled: Option<&'a Outcome>,
     /// The last specs that a finished release left.
     specs: Option<&'a Specs>,
     /// There are records that cannot be opened.
@@ -265,12 +265,12 @@ impl<'a> History<'a> {
     }
 }
 
-/// The digest of the last release that succeeded, if whatever was tried after it was put back whole.
-fn settled(releases: &[Release]) -> Option<&str> {
+/// The last release that succeeded, if whatever was tried after it was put back whole.
+fn settled(releases: &[Release]) -> Option<&Outcome> {
     for release in releases.iter().rev() {
         let outcome = release.outcome.as_ref()?;
         match outcome.state {
-            State::Succeeded => return Some(&outcome.digest),
+            State::Succeeded => return Some(outcome),
             State::RolledBack => {}
             State::Incomplete => return None,
         }
@@ -377,7 +377,8 @@ fn waves(target: &Target, live: &Live, history: &History<'_>, plan: &mut Plan) {
             && plan.updates.is_empty()
             && plan.removes.is_empty()
             && plan.foreign.is_empty();
-    let settled = still && !plan.resumes && history.settled == Some(target.digest.as_str());
+    let settled =
+        still && !plan.resumes && history.settled.is_some_and(|outcome| outcome.digest == target.digest);
     plan.empty = settled;
     plan.waves = target
         .order

@@ -205,7 +205,7 @@ impl<A: Api> Rollout<'_, A> {
         let watched = Watched { key: &wanted.key, id: &service.id, state: ServiceState::Converging, end };
         let mut watch = Watch::new(service.spec.clone(), known, wanted.timeout);
         // An interrupted deploy may have written it a moment ago; then it is watched like one of ours.
-        if unchanged && self.plan.settled && !self.plan.resumes {
+        if unchanged && self.plan.in_force.is_some() && !self.plan.resumes {
             watch = watch.left_alone();
         }
         match watch::converge(self.api, &watched, watch, self.sink).await {
