@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use engine::{Api, TaskFilter};
+use engine::{Api, Secret, TaskFilter};
 use jiff::Timestamp;
 use stackfile::Desired;
 use tokio::time::{Instant, sleep};
@@ -30,6 +30,8 @@ pub struct Options {
     pub plan: PlanOptions,
     /// How long to wait for another deploy to end.
     pub wait_lease: Duration,
+    /// The registry's credentials for images, by the image as the stack file writes it.
+    pub registry_auth: BTreeMap<String, Secret>,
     /// Who deploys.
     pub holder: Holder,
     /// The wall clock, for records.
@@ -70,8 +72,9 @@ async fn prepare<A: Api>(
     Target::new(desired.clone(), &BTreeMap::new()).map_err(Error::Input)?;
     observe::require_manager(api).await?;
     let before = observe::live(api, &desired.namespace, None).await?;
-    let images = images::resolve(api, &desired, &before, options.resolve_image, sink).await;
-    let target = Target::new(desired, &images).map_err(Error::Input)?;
+    let images =
+        images::resolve(api, &desired, &before, options.resolve_image, &options.registry_auth, sink).await;
+    let target = Target::new(desired, &images).map_err(Error::Input)?.with_auth(&options.registry_auth);
     let live = observe::live(api, &target.stack, Some(&target)).await?;
     let plan = plan(&target, &live, options.plan);
     Ok((target, live, plan))

@@ -91,16 +91,18 @@ impl<A: Api> GateRun<'_, A> {
             remove_and_wait(self.api, &service.id, self.name).await?;
         }
         let run = gate::run_of(self.body).unwrap_or_default();
-        write::create(self.api, self.name, self.body, |live| gate::run_of(live) == Some(run)).await.map_err(
-            |error| match error {
-                WriteError::Engine(error) => Error::Engine(error),
-                other => Error::Engine(EngineError::Refused {
-                    what: format!("create service {}", self.name),
-                    status: 409,
-                    message: other.to_string(),
-                }),
-            },
-        )
+        write::create(self.api, self.name, self.body, self.wanted.auth.as_ref(), |live| {
+            gate::run_of(live) == Some(run)
+        })
+        .await
+        .map_err(|error| match error {
+            WriteError::Engine(error) => Error::Engine(error),
+            other => Error::Engine(EngineError::Refused {
+                what: format!("create service {}", self.name),
+                status: 409,
+                message: other.to_string(),
+            }),
+        })
     }
 
     async fn watch(&self, id: &str, heard: &mut Heard) -> Result<End, Error> {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use engine::{Api, Platform};
+use engine::{Api, Platform, Secret};
 use futures_util::future::join_all;
 use serde_json::Value;
 use stackfile::Desired;
@@ -34,6 +34,7 @@ pub(crate) async fn resolve<A: Api>(
     desired: &Desired,
     live: &Live,
     mode: ResolveImage,
+    auth: &BTreeMap<String, Secret>,
     sink: Sink<'_>,
 ) -> BTreeMap<String, ResolvedImage> {
     let images: BTreeSet<&str> = desired.services.iter().map(|service| service.image.as_str()).collect();
@@ -43,7 +44,7 @@ pub(crate) async fn resolve<A: Api>(
             (ResolveImage::Never, before) => before,
             (ResolveImage::Changed, Some(before)) => Some(before),
             (ResolveImage::Changed | ResolveImage::Always, before) => {
-                Some(ask(api, image, before, sink).await)
+                Some(ask(api, image, auth.get(image), before, sink).await)
             }
         };
         resolved.map(|resolved| (image.to_owned(), resolved))
@@ -71,9 +72,15 @@ fn carried(live: &Live, image: &str) -> Option<ResolvedImage> {
     })
 }
 
-async fn ask<A: Api>(api: &A, image: &str, before: Option<ResolvedImage>, sink: Sink<'_>) -> ResolvedImage {
+async fn ask<A: Api>(
+    api: &A,
+    image: &str,
+    auth: Option<&Secret>,
+    before: Option<ResolvedImage>,
+    sink: Sink<'_>,
+) -> ResolvedImage {
     let tagged = with_tag(image);
-    let reason = match api.distribution(&tagged, None).await {
+    let reason = match api.distribution(&tagged, auth).await {
         Ok(Some(found)) => {
             let digested = if tagged.contains('@') { tagged } else { format!("{tagged}@{}", found.digest) };
             return ResolvedImage { image: digested, platforms: placeable(found.platforms) };

@@ -67,7 +67,7 @@ impl<A: Api> Rollback<'_, A> {
         let before = self.api.service(name).await.map_err(|error| error.to_string())?;
         let Some(before) = before else {
             self.tell(name, ServiceState::Restoring, None);
-            let created = write::create(self.api, name, spec, |live| same(live, spec)).await;
+            let created = write::create(self.api, name, spec, None, |live| same(live, spec)).await;
             let created = created.map_err(|error| error.to_string())?;
             return self.converge(name, &created).await;
         };
@@ -81,8 +81,14 @@ impl<A: Api> Rollback<'_, A> {
             (self.is_of_release)(name, live) || self.base.get(name).is_some_and(|base| same(base, live))
         };
         let is_ours = |live: &Value| same(live, spec);
-        let write =
-            Write { name, spec, is_ours: &is_ours, may_replace: &may_replace, keep_force_update: false };
+        let write = Write {
+            name,
+            spec,
+            is_ours: &is_ours,
+            may_replace: &may_replace,
+            auth: None,
+            keep_force_update: false,
+        };
         let restored = write::update(self.api, &write).await.map_err(|error| error.to_string())?;
         self.converge(name, &restored).await
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use diagnostics::Diagnostic;
-use engine::Platform;
+use engine::{Platform, Secret};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use stackfile::{Condition, Desired, ObjectBody, ServiceBody};
@@ -61,6 +61,10 @@ pub struct Wanted {
     pub gate: bool,
     /// How long it may take to converge, or to run for a gate.
     pub timeout: Duration,
+    /// The image, as the stack file writes it.
+    pub image: String,
+    /// The registry's credentials for its image, to be sent with its spec.
+    pub auth: Option<Secret>,
 }
 
 impl Wanted {
@@ -100,7 +104,9 @@ impl Target {
                     let body = with_image(service, images);
                     let digest = spec::digest(&body);
                     let (key, name) = (service.key.clone(), service.name.clone());
-                    services.insert(name.clone(), Wanted { key, name, body, digest, gate, timeout });
+                    let image = service.image.clone();
+                    let wanted = Wanted { key, name, body, digest, gate, timeout, image, auth: None };
+                    services.insert(wanted.name.clone(), wanted);
                 }
                 Err(problem) => problems.push(problem),
             }
@@ -122,6 +128,15 @@ impl Target {
             external_configs: desired.external_configs.into_iter().map(|object| object.name).collect(),
             digest,
         })
+    }
+
+    /// The same, with credentials for images, by the image as the stack file writes it.
+    #[must_use]
+    pub fn with_auth(mut self, auth: &BTreeMap<String, Secret>) -> Self {
+        for wanted in self.services.values_mut() {
+            wanted.auth = auth.get(&wanted.image).cloned();
+        }
+        self
     }
 
     /// A service by its name in the stack file.

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use engine::{Api, Error as EngineError, Service};
+use engine::{Api, Error as EngineError, Secret, Service};
 use serde_json::Value;
 use tokio::time::sleep;
 
@@ -48,6 +48,8 @@ pub(crate) struct Write<'a> {
     pub is_ours: &'a (dyn Fn(&Value) -> bool + Send + Sync),
     /// Whether a live spec is one that may be replaced.
     pub may_replace: &'a (dyn Fn(&Value) -> bool + Send + Sync),
+    /// The registry's credentials; without them the engine keeps those it has.
+    pub auth: Option<&'a Secret>,
     /// Keep the live `ForceUpdate`, as the official client does (docker/cli, `swarm/deploy_composefile.go`).
     pub keep_force_update: bool,
 }
@@ -67,7 +69,7 @@ pub(crate) async fn update<A: Api>(api: &A, write: &Write<'_>) -> Result<Service
             return Err(WriteError::Foreign(diff(write.spec, &live.spec)));
         }
         let spec = with_force_update(write, &live.spec);
-        match api.update_service(&live.id, live.version, &spec, None).await {
+        match api.update_service(&live.id, live.version, &spec, write.auth).await {
             Ok(_) | Err(EngineError::OutOfSequence { .. }) => {}
             Err(error) if error.is_transient() => back_off(&mut pause).await,
             Err(error) => return Err(error.into()),
@@ -90,11 +92,12 @@ pub(crate) async fn create<A: Api>(
     api: &A,
     name: &str,
     spec: &Value,
+    auth: Option<&Secret>,
     is_ours: impl Fn(&Value) -> bool,
 ) -> Result<Service, WriteError> {
     let mut pause = PAUSE;
     for _ in 0..ATTEMPTS {
-        match api.create_service(spec, None).await {
+        match api.create_service(spec, auth).await {
             Ok(_) | Err(EngineError::NameConflict { .. }) => {}
             Err(error) if error.is_transient() => back_off(&mut pause).await,
             Err(error) => return Err(error.into()),

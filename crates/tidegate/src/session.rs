@@ -1,7 +1,9 @@
 //! What the commands with an engine share: the engine, who we are, and how a library's error becomes an exit code.
 
+use std::collections::BTreeMap;
+
 use deploy::{Error, Holder, Restored};
-use engine::{Client, Endpoint, Environment, Timeouts};
+use engine::{Client, Credentials, Endpoint, Environment, Secret, Timeouts};
 
 use crate::cli::EngineArgs;
 use crate::exit::{Code, Failure};
@@ -16,6 +18,23 @@ pub async fn connect(args: &EngineArgs) -> Result<Client, Failure> {
         Err(error) => Err(error),
     };
     connected.map_err(|error| failure(Error::Engine(error)))
+}
+
+/// The docker client's credentials for images; images of registries that it has none for are left out.
+pub async fn registry_auth<'a>(
+    images: impl IntoIterator<Item = &'a str>,
+) -> Result<BTreeMap<String, Secret>, Failure> {
+    let engine = |error| failure(Error::Engine(error));
+    let credentials = Credentials::load(&Environment::of_process()).map_err(engine)?;
+    let mut found = BTreeMap::new();
+    for image in images {
+        if !found.contains_key(image)
+            && let Some(secret) = credentials.for_image(image).await.map_err(engine)?
+        {
+            found.insert(image.to_owned(), secret);
+        }
+    }
+    Ok(found)
 }
 
 /// Who runs this command.

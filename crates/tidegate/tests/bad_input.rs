@@ -1,13 +1,16 @@
 //! Bad input: a clear message with the next step, the documented exit code, and nothing changed.
 
-use std::io::Read;
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use fake_manager::FakeManager;
 use testbed::command::{self, Finished};
+
+#[path = "support/fake_manager.rs"]
+mod fake_manager;
 
 const GOOD: &str = "services:\n  api:\n    image: app:1\n";
 
@@ -140,52 +143,4 @@ fn machines_get_the_same_as_json_and_github_as_annotations() {
     github.env_clear().env("GITHUB_ACTIONS", "true");
     let github = command::run(&mut github, Duration::from_secs(30)).expect_code(3);
     assert!(github.stderr.contains("::error file=stack.yml,line=3,col="), "{}", github.stderr);
-}
-
-/// A Docker engine's answers to the first questions, on a socket, and to nothing that writes: a write fails the test.
-struct FakeManager {
-    folder: tempfile::TempDir,
-}
-
-impl FakeManager {
-    fn start() -> Self {
-        Self::with(
-            r#"{"NodeID":"n","LocalNodeState":"active","ControlAvailable":true,"Managers":1,"Nodes":1}"#,
-        )
-    }
-
-    fn with(swarm: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let listener = UnixListener::bind(folder.path().join("engine.sock")).expect("a socket");
-        let info =
-            format!(r#"{{"ServerVersion":"28.0.0","SystemTime":"2026-01-01T00:00:00Z","Swarm":{swarm}}}"#);
-        std::thread::spawn(move || {
-            for connection in listener.incoming() {
-                let Ok(mut connection) = connection else { return };
-                let mut request = [0; 4096];
-                let length = connection.read(&mut request).unwrap_or(0);
-                let request = String::from_utf8_lossy(&request[..length]).into_owned();
-                assert!(request.starts_with("GET ") || request.starts_with("HEAD "), "a write: {request}");
-                let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
-                let body = if path.ends_with("/info") {
-                    info.clone()
-                } else if path.ends_with("/_ping") {
-                    "OK".to_owned()
-                } else {
-                    "[]".to_owned()
-                };
-                let answer = format!(
-                    "HTTP/1.1 200 OK\r\nApi-Version: 1.47\r\nContent-Type: application/json\r\n\
-                     Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
-                    body.len()
-                );
-                let _ = std::io::Write::write_all(&mut connection, answer.as_bytes());
-            }
-        });
-        Self { folder }
-    }
-
-    fn host(&self) -> String {
-        format!("unix://{}", self.folder.path().join("engine.sock").display())
-    }
 }

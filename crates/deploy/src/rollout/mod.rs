@@ -160,7 +160,9 @@ impl<A: Api> Rollout<'_, A> {
         let written = match (&planned.action, before) {
             // It is as it should be, and is only waited for: a deploy that was interrupted may have written it.
             (Action::Unchanged, Some(service)) => Ok(service),
-            (Action::Create, _) => write::create(self.api, &wanted.name, &body, is_ours).await,
+            (Action::Create, _) => {
+                write::create(self.api, &wanted.name, &body, wanted.auth.as_ref(), is_ours).await
+            }
             _ => self.update(wanted, &body, &is_ours).await,
         };
         let service = written.map_err(|error| stop(&wanted.key, &error))?;
@@ -189,6 +191,7 @@ impl<A: Api> Rollout<'_, A> {
             spec: body,
             is_ours,
             may_replace: &may_replace,
+            auth: wanted.auth.as_ref(),
             keep_force_update: true,
         };
         write::update(self.api, &write).await

@@ -149,6 +149,7 @@ pub(crate) fn options(run: &str) -> Options {
         resolve_image: ResolveImage::Always,
         plan: PlanOptions { on_drift: OnDrift::Stop, prune: false },
         wait_lease: Duration::from_mins(5),
+        registry_auth: BTreeMap::default(),
         holder: Holder {
             who: format!("{run}@test"),
             nonce: run.to_owned(),

@@ -1,9 +1,11 @@
 //! `tidegate deploy`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use deploy::{OnDrift, Options, PlanOptions, ResolveImage};
+use stackfile::Desired;
 
 use crate::cli::{EngineArgs, Global};
 use crate::exit::{Code, Failure};
@@ -37,6 +39,9 @@ pub struct Choices {
     /// What to do when somebody else changed a service since the last release.
     #[arg(long, value_name = "WHAT", default_value = "stop")]
     pub on_drift: Drift,
+    /// Send the docker client's registry credentials along, so that nodes can pull private images.
+    #[arg(long)]
+    pub with_registry_auth: bool,
     /// Remove services that the stack files no longer have.
     #[arg(long)]
     pub prune: bool,
@@ -69,7 +74,10 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 
 impl Choices {
     /// The options of the library.
-    pub fn options(&self, wait_lease: Duration) -> Result<Options, Failure> {
+    pub async fn options(&self, desired: &Desired, wait_lease: Duration) -> Result<Options, Failure> {
+        let images = desired.services.iter().map(|service| service.image.as_str());
+        let registry_auth =
+            if self.with_registry_auth { session::registry_auth(images).await? } else { BTreeMap::new() };
         Ok(Options {
             resolve_image: match self.resolve_image {
                 Resolve::Always => ResolveImage::Always,
@@ -84,6 +92,7 @@ impl Choices {
                 prune: self.prune,
             },
             wait_lease,
+            registry_auth,
             holder: session::holder()?,
             clock: deploy::wall_clock,
         })
@@ -93,7 +102,7 @@ impl Choices {
 /// Runs the command.
 pub async fn run(args: DeployArgs, global: &Global) -> Result<Code, Failure> {
     let desired = stack_files::desired(&args.stack, global)?;
-    let options = args.choices.options(args.wait_lease)?;
+    let options = args.choices.options(&desired, args.wait_lease).await?;
     let client = session::connect(&args.engine).await?;
     let progress = Progress::new(global);
     let sink = |event| progress.show(&event);

@@ -28,7 +28,7 @@ pub struct PlanArgs {
 /// Runs the command.
 pub async fn run(args: PlanArgs, global: &Global) -> Result<Code, Failure> {
     let desired = stack_files::desired(&args.stack, global)?;
-    let options = args.choices.options(Duration::ZERO)?;
+    let options = args.choices.options(&desired, Duration::ZERO).await?;
     let client = session::connect(&args.engine).await?;
     let progress = Progress::lines(global);
     let sink = |event| progress.show(&event);
