@@ -1,14 +1,27 @@
 //! `kill -9` of a deploy at ten different moments; the same command again ends at the new release.
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use testbed::command::{self, Running};
+use testbed::command;
 use testbed::engine::Engine;
 use testbed::stack::{DEPLOY_LIMIT, Stack};
 
-const MOMENTS: u32 = 10;
+/// When it is killed: so long after it says this for the first time.
+const MOMENTS: [(&str, Duration); 10] = [
+    (r#""event":"plan""#, Duration::ZERO),
+    (r#""event":"lease-taken""#, Duration::ZERO),
+    (r#""event":"lease-taken""#, Duration::from_millis(30)),
+    (r#""service":"gate","state":"running""#, Duration::ZERO),
+    (r#""service":"gate","state":"running""#, Duration::from_millis(700)),
+    (r#""service":"gate","state":"completed""#, Duration::ZERO),
+    (r#""service":"api","state":"converging""#, Duration::ZERO),
+    (r#""service":"worker","state":"converging""#, Duration::from_millis(200)),
+    (r#""service":"api","state":"converging""#, Duration::from_millis(600)),
+    (r#""service":"api","state":"converging""#, Duration::from_millis(1200)),
+];
 
 const STACK: &str = "
 version: '3.8'
@@ -53,6 +66,22 @@ fn versions(stack: &Stack, service: &str) -> Vec<String> {
     [spec.stdout].into_iter().chain(containers).filter_map(version).collect()
 }
 
+/// Starts a command, and kills it some time after its output first holds a sign.
+fn kill_at(command: &mut Command, sign: &str, after: Duration) {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
+    // The pipe stays open to the end: nothing but the signal stops it.
+    let mut lines = BufReader::new(child.stdout.take().expect("its output is a pipe")).lines();
+    let seen = lines.by_ref().map_while(Result::ok).any(|line| line.contains(sign));
+    assert!(seen, "it ended without saying {sign}");
+    std::thread::sleep(after);
+    assert!(
+        child.try_wait().expect("it can be asked").is_none(),
+        "it was over before {after:?} after {sign}"
+    );
+    child.kill().expect("it can be killed");
+    child.wait().expect("it ends");
+}
+
 /// How many tasks the gate's run of a release has had.
 fn gate_runs(stack: &Stack, number: u32) -> usize {
     stack.tasks(&format!("gate-r{number}")).len()
@@ -65,32 +94,20 @@ fn a_killed_deploy_ends_at_the_new_release_when_run_again() {
     let stack = Stack::new(&engine, "kill");
     let file = stack.file("stack.yml", STACK);
     command::run(&mut deploy(&stack, "0", &file), DEPLOY_LIMIT).expect_success();
-    let begun = Instant::now();
-    command::run(&mut deploy(&stack, "1", &file), DEPLOY_LIMIT).expect_success();
-    let whole = begun.elapsed();
 
-    for moment in 1..=MOMENTS {
-        let release = (moment + 1).to_string();
-        let after = whole * moment / (MOMENTS + 1);
-        let mut running = Running::start(&mut deploy(&stack, &release, &file));
-        std::thread::sleep(after);
-        assert!(!running.has_ended(), "moment {moment}: it was over before {after:?} of {whole:?}");
-        running.kill();
-        running.finish(Duration::from_secs(10));
+    for (number, (sign, after)) in (2..).zip(MOMENTS) {
+        let release = number.to_string();
+        let moment = format!("{after:?} after {sign}");
+        kill_at(deploy(&stack, &release, &file).args(["--output", "json"]), sign, after);
 
         let again = command::run(&mut deploy(&stack, &release, &file), DEPLOY_LIMIT).expect_success();
         for (service, tasks) in [("api", 2), ("worker", 1)] {
             let expected = vec![release.clone(); tasks + 1];
-            assert_eq!(
-                versions(&stack, service),
-                expected,
-                "{service}, killed after {after:?}: {}",
-                again.text()
-            );
+            assert_eq!(versions(&stack, service), expected, "{service}, killed {moment}: {}", again.text());
         }
         assert_eq!(versions(&stack, "db"), ["fixed", "fixed"]);
-        assert_eq!(gate_runs(&stack, moment + 2), 1, "killed after {after:?}: {}", again.text());
+        assert_eq!(gate_runs(&stack, number), 1, "killed {moment}: {}", again.text());
         let status = stack.tidegate(Path::new(env!("CARGO_BIN_EXE_tidegate")), &["status"]).expect_success();
-        assert!(status.stdout.contains(&format!("release {}, since", moment + 2)), "{}", status.stdout);
+        assert!(status.stdout.contains(&format!("release {number}, since")), "{}", status.stdout);
     }
 }
