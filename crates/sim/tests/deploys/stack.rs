@@ -149,7 +149,7 @@ pub(crate) fn options(run: &str) -> Options {
         resolve_image: ResolveImage::Always,
         plan: PlanOptions { on_drift: OnDrift::Stop, prune: false },
         wait_lease: Duration::from_mins(5),
-        registry_auth: BTreeMap::default(),
+        registry_auth: std::collections::BTreeMap::new(),
         holder: Holder {
             who: format!("{run}@test"),
             nonce: run.to_owned(),
