@@ -1,7 +1,7 @@
 //! The gate: its one-shot service, what its log says, and the verdict. Pure.
 //!
 //! A gate never goes through Swarm's updater, which takes its exit for a failure and runs the old image again
-//! (facts/founding-system.md). Each run is a fresh service of the stack, named after the release, with one task
+//! (measured). Each run is a fresh service of the stack, named after the release, with one task
 //! that is never restarted. The verdict needs both the task's exit code and the rows that the database ended with.
 
 use std::fmt::Write as _;

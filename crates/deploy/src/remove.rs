@@ -1,7 +1,7 @@
 //! `rm`: removes a stack and returns only when its services, tasks, containers and networks are really gone.
 //!
 //! The stock client returns at once, and a deploy that follows then fails, because the network is still going
-//! (facts/founding-system.md). Volumes are never removed.
+//! (measured). Volumes are never removed.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Service specs as raw JSON: canonical form, digest, "is the live spec the one I asked for", field-by-field diff.
 //!
 //! Pure. A spec is never turned into a typed model and back: a typed client model dropped the healthcheck on
-//! inspect -> update (facts/docker-stack.md).
+//! inspect -> update (measured).
 
 use std::fmt::Write as _;
 
