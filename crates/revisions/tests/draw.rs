@@ -9,11 +9,11 @@ use revisions::{History, draw};
 
 fn history() -> History {
     let files = [
-        ("base", "None", "None", "None", "Begin"),
-        ("left1", "'base'", "None", "'left'", "Say \\\"hello\\\" <b>"),
-        ("right1", "'base'", "None", "None", "Go & stop"),
+        ("root", "None", "None", "None", "Begin"),
+        ("left1", "'root'", "None", "'left'", "Say \\\"hello\\\" <b>"),
+        ("right1", "'root'", "None", "None", "Go & stop"),
         ("left2", "'left1'", "None", "None", ""),
-        ("third1", "'base'", "None", "None", ""),
+        ("third1", "'root'", "None", "None", ""),
         ("merge", "('left2', 'right1', 'third1')", "None", "None", "Join"),
         ("other1", "None", "'left2'", "None", "Depends"),
         ("tip", "'merge'", "None", "None", ""),
