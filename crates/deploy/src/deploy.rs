@@ -121,7 +121,17 @@ async fn under_lease<A: Api>(
         None => SealKey::generate()?,
     };
     let release = plan.number;
-    let rollout = Rollout { api, target, plan, live, key, options, sink, written: Mutex::default() };
+    let rollout = Rollout {
+        api,
+        target,
+        plan,
+        live,
+        key,
+        options,
+        sink,
+        written: Mutex::default(),
+        made: Mutex::default(),
+    };
     let message = rollout.run().await?;
     sink(Event::Finished { outcome: "succeeded", release: Some(release), message });
     Ok(Deployed { release, changed: true })

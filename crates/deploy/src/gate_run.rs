@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use engine::{
-    Api, Error as EngineError, LogLine, LogOptions, LogSource, Service, Task, TaskFilter, TaskState,
+    Api, Error as EngineError, Filter, LogLine, LogOptions, LogSource, Service, Task, TaskFilter, TaskState,
 };
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 use crate::error::Error;
 use crate::event::{Event, ServiceEvent, ServiceState, Sink};
 use crate::gate::{self, Crossed, End, Line, NotCrossed, Report, read_line};
+use crate::plan::is_gate_run;
 use crate::spec::{self, SPEC_LABEL};
 use crate::target::Wanted;
 use crate::write::{self, WriteError};
@@ -84,10 +85,13 @@ impl<A: Api> GateRun<'_, A> {
 
     async fn service(&self) -> Result<Service, Error> {
         if let Some(service) = self.api.service(self.name).await? {
-            if spec::label(&service.spec, SPEC_LABEL) == spec::label(self.body, SPEC_LABEL) {
+            let tasks = self.api.tasks(&TaskFilter::service(&service.id)).await?;
+            let end = end_of(tasks.last(), Duration::ZERO);
+            let same = spec::label(&service.spec, SPEC_LABEL) == spec::label(self.body, SPEC_LABEL);
+            if same && matches!(end, None | Some(End::Exited(0))) {
                 return Ok(service);
             }
-            // A run of this number for another content was never judged, and nothing waits for it any more.
+            // It is for another content, or it failed and was never judged: its cause may be mended by now.
             remove_and_wait(self.api, &service.id, self.name).await?;
         }
         let run = gate::run_of(self.body).unwrap_or_default();
@@ -205,6 +209,20 @@ fn end_of(task: Option<&Task>, elapsed: Duration) -> Option<End> {
         }
         _ => None,
     }
+}
+
+/// Ends runs of gates that an interrupted deploy left behind, so that no two migrate at once.
+pub(crate) async fn end_others<A: Api>(api: &A, stack: &str, name: &str) -> Result<(), Error> {
+    for service in api.services(&Filter::stack(stack)).await? {
+        if !is_gate_run(&service.spec) || service.name() == name {
+            continue;
+        }
+        let tasks = api.tasks(&TaskFilter::service(&service.id)).await?;
+        if tasks.iter().any(|task| !task.status.state.is_final()) {
+            remove_and_wait(api, &service.id, service.name()).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes a gate's service and waits until its task is gone, so that no migration runs on unwatched.

@@ -80,7 +80,15 @@ pub(crate) async fn acquire<'a, A: Api>(
     let mut seen: Option<(u64, Instant)> = None;
     let mut announced = false;
     loop {
-        let Some(current) = create(api, stack, &name, holder).await? else { continue };
+        let Some(current) = create(api, stack, &name, holder).await? else {
+            // It went away in between, or its creation is not to be seen yet.
+            if begun.elapsed() >= wait + LOOK {
+                let holder = "somebody".to_owned();
+                return Err(Error::LeaseHeld { stack: stack.to_owned(), holder, seconds: wait.as_secs() });
+            }
+            sleep(LOOK).await;
+            continue;
+        };
         if current.label(NONCE_LABEL) == Some(&holder.nonce) {
             return Ok(taken(api, stack, holder, current.id, None, sink));
         }
@@ -95,7 +103,7 @@ pub(crate) async fn acquire<'a, A: Api>(
             match api.update_file_object(FileKind::Config, &current.id, current.version, &spec).await {
                 Ok(()) => return Ok(taken(api, stack, holder, current.id, Some(who), sink)),
                 // Somebody else was quicker, it is back after all, or the answer is lost: look again.
-                Err(error) if error.may_have_been_applied() || is_gone(&error) => continue,
+                Err(error) if error.may_have_been_applied() || is_gone(&error) => {}
                 Err(error) => return Err(error.into()),
             }
         }

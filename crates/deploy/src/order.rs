@@ -171,21 +171,21 @@ impl<'a> Sorter<'a> {
     }
 
     fn place_the_rest(&mut self) {
-        let needed: BTreeSet<&str> = self.gates.iter().flat_map(|gate| self.closure(gate)).collect();
-        let names: Vec<&str> = self.nodes.keys().copied().collect();
+        let names: Vec<&str> = self.nodes.keys().copied().filter(|name| !self.gates.contains(name)).collect();
         for name in names {
-            if needed.contains(name) || self.gates.contains(name) {
-                continue;
-            }
             let declared = self.closure(name).iter().any(|link| self.gates.contains(link));
+            let mut waits = Vec::new();
             for gate in self.gates.clone() {
-                self.before.entry(name).or_default().insert(gate);
+                // What one gate needs may still have to wait for another.
+                if !self.closure(gate).contains(name) {
+                    self.before.entry(name).or_default().insert(gate);
+                    waits.push(format!("`{gate}`"));
+                }
             }
-            if !declared {
-                let gates: Vec<_> = self.gates.iter().map(|gate| format!("`{gate}`")).collect();
+            if !declared && !waits.is_empty() {
                 self.reasons.push(format!(
                     "`{name}` waits for the gate {}: the gate does not need it",
-                    gates.join(", ")
+                    waits.join(", ")
                 ));
             }
         }
@@ -372,6 +372,24 @@ mod tests {
         assert_eq!(waves(&order(&base(), Some("init")).unwrap()), expected);
         alembic[1].one_shot = false;
         assert_eq!(waves(&order(&alembic, None).unwrap()), [(false, vec!["api", "db", "init"])]);
+    }
+
+    #[test]
+    fn what_one_gate_needs_still_waits_for_another() {
+        let mut nodes = founding();
+        let mut smoke = needs(node("smoke", "tester"), &["api"]);
+        smoke.labelled_gate = true;
+        nodes.push(smoke);
+        assert_eq!(
+            waves(&order(&nodes, None).unwrap()),
+            [
+                (false, vec!["postgres", "redis"]),
+                (true, vec!["migrate"]),
+                (false, vec!["api"]),
+                (true, vec!["smoke"]),
+                (false, vec!["proxy", "worker"]),
+            ]
+        );
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::target::DEFAULT_TIMEOUT;
 use crate::watch::{self, WatchError, Watched};
 use crate::write::{self, Write};
 
+const NAMESPACE_LABEL: &str = "com.docker.stack.namespace";
 const LOOK: Duration = Duration::from_millis(250);
 /// How long removed services may take to end, before their networks are given up.
 const REMOVAL: Duration = Duration::from_mins(2);
@@ -71,15 +72,17 @@ impl<A: Api> Rollback<'_, A> {
             let created = created.map_err(|error| error.to_string())?;
             return self.converge(name, &created).await;
         };
-        let at_rest = matches!(before.update_state(), None | Some(UpdateState::Completed));
+        let swarm_at_work = matches!(
+            before.update_state(),
+            Some(UpdateState::Updating | UpdateState::RollbackStarted | UpdateState::RollbackCompleted)
+        );
+        let at_rest = !swarm_at_work;
         if same(&before.spec, spec) && at_rest {
             return Ok(());
         }
         self.tell(name, ServiceState::Restoring, None);
         // Ours to replace: what this release wrote, or what it found (after an interrupted release).
-        let may_replace = |live: &Value| {
-            (self.is_of_release)(name, live) || self.base.get(name).is_some_and(|base| same(base, live))
-        };
+        let may_replace = |live: &Value| self.may_replace(name, live);
         let is_ours = |live: &Value| same(live, spec);
         let write = Write {
             name,
@@ -91,6 +94,10 @@ impl<A: Api> Rollback<'_, A> {
         };
         let restored = write::update(self.api, &write).await.map_err(|error| error.to_string())?;
         self.converge(name, &restored).await
+    }
+
+    fn may_replace(&self, name: &str, live: &Value) -> bool {
+        (self.is_of_release)(name, live) || self.base.get(name).is_some_and(|base| same(base, live))
     }
 
     async fn converge(&self, name: &str, service: &Service) -> Result<(), String> {
@@ -110,7 +117,7 @@ impl<A: Api> Rollback<'_, A> {
     async fn remove(&self, name: &str) -> Result<(), String> {
         let find = async || self.api.service(name).await.map_err(|error| error.to_string());
         let Some(service) = find().await? else { return Ok(()) };
-        if !(self.is_of_release)(name, &service.spec) {
+        if !self.may_replace(name, &service.spec) {
             return Err("somebody else changed it meanwhile, so it was not removed".to_owned());
         }
         self.tell(name, ServiceState::Removing, None);
@@ -186,14 +193,18 @@ impl<A: Api> Rollback<'_, A> {
         loop {
             let result = match kind {
                 "network" => match self.api.network(name).await? {
-                    Some(network) => self.api.remove_network(network.id()).await,
-                    None => return Ok(()),
+                    Some(network) if self.is_ours(network.labels().get(NAMESPACE_LABEL).copied()) => {
+                        self.api.remove_network(network.id()).await
+                    }
+                    _ => return Ok(()),
                 },
                 kind => {
                     let kind = if kind == "secret" { FileKind::Secret } else { FileKind::Config };
                     match self.api.file_object(kind, name).await? {
-                        Some(object) => self.api.remove_file_object(kind, &object.id).await,
-                        None => return Ok(()),
+                        Some(object) if self.is_ours(object.label(NAMESPACE_LABEL)) => {
+                            self.api.remove_file_object(kind, &object.id).await
+                        }
+                        _ => return Ok(()),
                     }
                 }
             };
@@ -209,6 +220,11 @@ impl<A: Api> Rollback<'_, A> {
             }
             sleep(LOOK).await;
         }
+    }
+
+    /// What carries another stack's label, or none, was there before, and the stack only uses it.
+    fn is_ours(&self, namespace: Option<&str>) -> bool {
+        namespace == Some(self.stack)
     }
 
     fn tell(&self, name: &str, state: ServiceState, note: Option<String>) {

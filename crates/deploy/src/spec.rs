@@ -101,7 +101,7 @@ pub(crate) fn image(spec: &Value) -> Option<&str> {
 ///
 /// The engine fills in defaults, so the live spec may say more; an empty value in the body asks for nothing. What
 /// somebody added where the body says nothing is found by comparing with the spec read back after the deploy
-/// (see `drift`), not here.
+/// (see `plan`), not here.
 pub(crate) fn covers(desired: &Value, live: &Value) -> bool {
     label(desired, SPEC_LABEL) == label(live, SPEC_LABEL) && covered(desired, live)
 }
@@ -132,8 +132,7 @@ pub struct Change {
     pub after: Option<String>,
 }
 
-/// What differs between two specs, Tidegate's own labels aside. Values of environment variables are not shown:
-/// any of them may be a secret.
+/// What differs between two specs, Tidegate's own labels aside. A text is shown only where it cannot be a secret.
 pub(crate) fn diff(before: &Value, after: &Value) -> Vec<Change> {
     let mut changes = Vec::new();
     walk("", &canonical(before), &canonical(after), &mut changes);
@@ -190,7 +189,11 @@ fn walk(path: &str, before: &Value, after: &Value, changes: &mut Vec<Change>) {
             }
         }
         _ if path.ends_with(".Env") => walk_environment(path, before, after, changes),
-        _ => changes.push(Change { path: path.to_owned(), before: shown(before), after: shown(after) }),
+        _ => changes.push(Change {
+            path: path.to_owned(),
+            before: shown(path, before),
+            after: shown(path, after),
+        }),
     }
 }
 
@@ -223,10 +226,66 @@ fn variables(list: &Value) -> Map<String, Value> {
         .collect()
 }
 
-fn shown(value: &Value) -> Option<String> {
+/// Ends of paths whose texts are never a secret. Arguments, health checks, labels and options of drivers can be.
+const SHOWN: [&str; 9] = [
+    ".Image",
+    ".com.docker.stack.image",
+    ".Mode",
+    ".Order",
+    ".FailureAction",
+    ".Condition",
+    ".Isolation",
+    ".Runtime",
+    ".StopSignal",
+];
+
+fn shown(path: &str, value: &Value) -> Option<String> {
     match value {
         Value::Null => None,
-        Value::String(text) => Some(text.clone()),
-        other => Some(other.to_string()),
+        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
+        Value::String(text) if SHOWN.iter().any(|end| path.ends_with(end)) => Some(text.clone()),
+        _ => Some("(hidden)".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{covers, diff};
+
+    #[test]
+    fn a_difference_shows_images_and_numbers_and_hides_what_may_be_a_secret() {
+        let spec = |image: &str, secret: &str, replicas: u64| {
+            json!({
+                "Labels": { "traefik.users": secret },
+                "Mode": { "Replicated": { "Replicas": replicas } },
+                "TaskTemplate": {
+                    "ContainerSpec": {
+                        "Image": image,
+                        "Args": ["redis-server", "--requirepass", secret],
+                        "Env": [format!("PASSWORD={secret}")],
+                    },
+                    "LogDriver": { "Options": { "splunk-token": secret } },
+                },
+            })
+        };
+        let changes = diff(&spec("app:1", "canary-1", 1), &spec("app:2", "canary-2", 2));
+        assert_eq!(changes.len(), 6);
+        let text = format!("{changes:?}");
+        assert!(!text.contains("canary"), "{text}");
+        assert!(text.contains("app:1") && text.contains("app:2") && text.contains("Replicas"), "{text}");
+    }
+
+    #[test]
+    fn a_live_spec_may_say_more_than_was_asked_for_but_nothing_else() {
+        let asked =
+            json!({ "Mode": { "Replicated": { "Replicas": 2 } }, "TaskTemplate": { "Placement": {} } });
+        let mut live = asked.clone();
+        live["EndpointSpec"] = json!({ "Mode": "vip" });
+        live["TaskTemplate"]["ForceUpdate"] = json!(3);
+        assert!(covers(&asked, &live));
+        live["Mode"]["Replicated"]["Replicas"] = json!(3);
+        assert!(!covers(&asked, &live));
     }
 }

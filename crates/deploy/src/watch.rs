@@ -25,6 +25,9 @@ pub(crate) enum WatchError {
     Engine(EngineError),
 }
 
+/// Says that another service of the wave has failed.
+pub(crate) type Failed = tokio::sync::watch::Receiver<bool>;
+
 /// What is watched.
 pub(crate) struct Watched<'a> {
     /// The service's name in the stack file.

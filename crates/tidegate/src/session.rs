@@ -72,17 +72,20 @@ fn process_identity(pid: u32) -> Option<String> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name, in parentheses, can hold anything; the start time is the 20th field after it.
     let started = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.to_owned();
-    Some(format!("{} {} {pid} {started}", boot.trim(), namespace.display()))
+    // Only a user's own processes are sure to be seen (`hidepid`).
+    let user = user_id()?.replace(' ', "");
+    Some(format!("{} {} {user} {pid} {started}", boot.trim(), namespace.display()))
 }
 
 /// Whether a process, as [`process_identity`] wrote it, is known to be gone: it was one of this machine and of this
 /// pid namespace, and is not there any more.
 fn is_gone(process: &str) -> bool {
     let parts: Vec<&str> = process.split(' ').collect();
-    let [boot, namespace, pid, _] = parts[..] else { return false };
+    let [boot, namespace, user, pid, _] = parts[..] else { return false };
     let Some(own) = process_identity(std::process::id()) else { return false };
     let Ok(pid) = pid.parse::<u32>() else { return false };
-    own.starts_with(&format!("{boot} {namespace} ")) && process_identity(pid).as_deref() != Some(process)
+    own.starts_with(&format!("{boot} {namespace} {user} "))
+        && process_identity(pid).as_deref() != Some(process)
 }
 
 /// Runs work until it ends or the process is told to stop.

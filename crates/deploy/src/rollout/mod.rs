@@ -18,7 +18,7 @@ use crate::deploy::Options;
 use crate::error::{Error, Restored};
 use crate::event::{Event, ServiceEvent, ServiceState, Sink};
 use crate::gate::{self, Crossed};
-use crate::gate_run::GateRun;
+use crate::gate_run::{self, GateRun};
 use crate::live::Live;
 use crate::plan::{Action, Plan, PlannedService, PlannedWave};
 use crate::release::State;
@@ -47,6 +47,8 @@ pub(crate) struct Rollout<'a, A> {
     pub sink: Sink<'a>,
     /// The specs that this release wrote, by full name, as the engine gave them back right after.
     pub written: Mutex<BTreeMap<String, Value>>,
+    /// The objects that this release made: kind and full name.
+    pub made: Mutex<Vec<(String, String)>>,
 }
 
 /// Why the waves stopped.
@@ -114,16 +116,30 @@ impl<A: Api> Rollout<'_, A> {
                     }
                 }
             } else {
-                futures_util::future::try_join_all(wave.services.iter().map(|planned| self.service(planned)))
-                    .await?;
+                self.wave(&wave.services).await?;
             }
         }
         Ok(())
     }
 
+    /// Services that go together. When one fails the others are no longer waited for; but what they are writing is
+    /// written to its end, because a request that is on its way would otherwise land after everything was put back.
+    async fn wave(&self, services: &[PlannedService]) -> Result<(), Stop> {
+        let (failed, _) = tokio::sync::watch::channel(false);
+        let one = async |planned| {
+            let result = self.service(planned, failed.subscribe()).await;
+            if result.is_err() {
+                failed.send_replace(true);
+            }
+            result
+        };
+        futures_util::future::join_all(services.iter().map(one)).await.into_iter().collect()
+    }
+
     async fn gate(&self, planned: &PlannedService) -> Result<Option<Crossed>, Stop> {
         let Some(wanted) = self.target.services.get(&planned.name) else { return Ok(None) };
         let name = gate::service_name(&wanted.name, self.plan.number);
+        gate_run::end_others(self.api, &self.target.stack, &name).await?;
         let run = format!("{}-{}", self.plan.number, self.options.holder.nonce);
         let body = self.live.resolve(&wanted.body);
         let mut body = gate::body(&body, &name, self.plan.number, &run, &self.target.settings);
@@ -148,7 +164,7 @@ impl<A: Api> Rollout<'_, A> {
         }
     }
 
-    async fn service(&self, planned: &PlannedService) -> Result<(), Stop> {
+    async fn service(&self, planned: &PlannedService, mut failed: watch::Failed) -> Result<(), Stop> {
         let Some(wanted) = self.target.services.get(&planned.name) else { return Ok(()) };
         let body = self.body(wanted);
         let is_ours = |live: &Value| covers(&self.live.localise(&body), &self.live.localise(live));
@@ -159,7 +175,12 @@ impl<A: Api> Rollout<'_, A> {
         };
         let written = match (&planned.action, before) {
             // It is as it should be, and is only waited for: a deploy that was interrupted may have written it.
-            (Action::Unchanged, Some(service)) => Ok(service),
+            (Action::Unchanged, Some(service)) => match self.plan.base.get(&wanted.name) {
+                Some(base) if !same(base, &service.spec) => {
+                    Err(WriteError::Foreign(spec::diff(base, &service.spec)))
+                }
+                _ => Ok(service),
+            },
             (Action::Create, _) => {
                 write::create(self.api, &wanted.name, &body, wanted.auth.as_ref(), is_ours).await
             }
@@ -168,7 +189,10 @@ impl<A: Api> Rollout<'_, A> {
         let service = written.map_err(|error| stop(&wanted.key, &error))?;
         self.written().insert(wanted.name.clone(), service.spec.clone());
         let unchanged = planned.action == Action::Unchanged;
-        self.converge(wanted, &service, known, unchanged).await
+        tokio::select! {
+            result = self.converge(wanted, &service, known, unchanged) => result,
+            _ = failed.wait_for(|failed| *failed) => Ok(()),
+        }
     }
 
     fn body(&self, wanted: &Wanted) -> Value {
@@ -294,6 +318,11 @@ impl<A> Rollout<'_, A> {
     fn written(&self) -> MutexGuard<'_, BTreeMap<String, Value>> {
         // Only whole entries are ever put in.
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn made(&self) -> MutexGuard<'_, Vec<(String, String)>> {
+        // Only whole entries are ever put in.
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether anything may have to be put back: before a gate that mostly is nothing.

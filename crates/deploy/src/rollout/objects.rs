@@ -14,6 +14,7 @@ use crate::observe;
 
 /// How long a network may take to go: as long as its last tasks may take to end.
 const NETWORK_GOING: Duration = Duration::from_mins(2);
+const NAMESPACE_LABEL: &str = "com.docker.stack.namespace";
 const LOOK: Duration = Duration::from_millis(250);
 
 impl<A: Api> Rollout<'_, A> {
@@ -53,6 +54,11 @@ impl<A: Api> Rollout<'_, A> {
     async fn replace_network(&self, name: &str, body: &Value) -> Result<(), Error> {
         let begun = Instant::now();
         while let Some(network) = self.api.network(name).await? {
+            let stack = network.labels().get(NAMESPACE_LABEL).copied();
+            if stack != Some(self.target.stack.as_str()) || network.scope() != "swarm" {
+                // Somebody prepared it: the stock client uses it as it is, and so do we.
+                return Ok(());
+            }
             match self.api.remove_network(network.id()).await {
                 // Containers or services outside the stack use it: so it is there, and stays.
                 Err(engine::Error::InUse { .. }) => return Ok(()),
@@ -104,6 +110,9 @@ impl<A: Api> Rollout<'_, A> {
     }
 
     fn told_object(&self, kind: &'static str, name: &str, action: &'static str) {
+        if action == "created" {
+            self.made().push((kind.to_owned(), name.to_owned()));
+        }
         (self.sink)(Event::Object { kind, name: name.to_owned(), action });
     }
 
@@ -111,7 +120,6 @@ impl<A: Api> Rollout<'_, A> {
     pub(super) fn created(&self) -> Vec<(String, String)> {
         let earlier = self.live.releases.last().filter(|release| release.outcome.is_none());
         let earlier = earlier.into_iter().flat_map(|release| release.intent.creates.clone());
-        let now = self.plan.creates.iter().map(|(kind, name)| ((*kind).to_owned(), name.clone()));
-        earlier.chain(now).collect()
+        earlier.chain(self.made().iter().cloned()).collect()
     }
 }

@@ -14,7 +14,9 @@ use crate::spec::{self, RELEASE_LABEL};
 impl<A: Api> Rollout<'_, A> {
     /// Records what is about to be done: before anything is.
     pub(super) async fn write_intent(&self) -> Result<(), Error> {
-        if self.plan.resumes {
+        // One that was sealed with a key that is gone says nothing any more, and is written again.
+        let readable = self.live.releases.last().is_some_and(|release| release.opened);
+        if self.plan.resumes && readable {
             return Ok(());
         }
         let intent = Intent {
@@ -131,8 +133,11 @@ impl<A: Api> Rollout<'_, A> {
             }
         }
         let keep = self.target.settings.keep_releases.saturating_sub(1);
-        let old = self.live.releases.len().saturating_sub(keep);
-        let old = self.live.releases.iter().take(old);
+        let earlier = || {
+            let others = self.live.releases.iter();
+            others.filter(|release| release.intent.number != self.plan.number)
+        };
+        let old = earlier().take(earlier().count().saturating_sub(keep));
         for id in
             old.filter(|release| Some(release.intent.number) != in_force).flat_map(|release| &release.configs)
         {
