@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::gate;
 use crate::live::{FileState, Live};
 use crate::release::{Outcome, Release, Specs, State};
-use crate::spec::{self, Change, SPEC_LABEL, covers, same};
+use crate::spec::{self, Change, RELEASE_LABEL, SPEC_LABEL, covers, same};
 use crate::target::{Target, Wanted};
 
 /// What to do about a change that somebody else made.
@@ -333,7 +333,11 @@ fn in_flight(spec: &Value, name: &str, live: &Live, unfinished: Option<&Release>
     unfinished.is_some_and(|release| {
         let of = |specs: &Specs| specs.get(name).cloned().flatten();
         let left = of(&release.intent.previous).is_some_and(|before| same(&before, spec));
-        let made = || of(&release.intent.wanted).is_some_and(|wanted| covers(&wanted, &live.localise(spec)));
+        let number = release.intent.number.to_string();
+        let made = || {
+            spec::label(spec, RELEASE_LABEL) == Some(number.as_str())
+                && of(&release.intent.wanted).is_some_and(|wanted| covers(&wanted, &live.localise(spec)))
+        };
         left || made()
     })
 }

@@ -278,9 +278,15 @@ impl<A: Api> Rollout<'_, A> {
         if self.touched(&stop) {
             (self.sink)(Event::RollingBack { reason: reason.clone() });
         }
-        let is_of_release = |name: &str, live: &Value| {
-            let wanted = self.target.services.get(name);
-            wanted.is_some_and(|wanted| covers(&wanted.labelled(), &self.live.localise(live)))
+        let number = release.to_string();
+        let is_of_release = |name: &str, live: &Value| match self.written().get(name) {
+            Some(written) => same(written, live),
+            // A write whose answer was lost. The label tells it from what was there before; an edit by hand of
+            // what this release did not write keeps an older one.
+            None => self.target.services.get(name).is_some_and(|wanted| {
+                spec::label(live, RELEASE_LABEL) == Some(number.as_str())
+                    && covers(&wanted.labelled(), &self.live.localise(live))
+            }),
         };
         let rollback = Rollback {
             api: self.api,
