@@ -7,6 +7,7 @@ use revisions::TargetError;
 
 use crate::extensions::Refusal;
 use crate::lock::Holder;
+use crate::options::Environment;
 use crate::settings::SettingsError;
 
 /// Who has to act, roughly: front ends turn this into their exit codes.
@@ -33,6 +34,14 @@ pub enum MigrateError {
     /// The target names nothing, or too much.
     #[error("the target cannot be used: {0}")]
     Target(TargetError),
+    /// The history has several heads, and the policy is to refuse that.
+    #[error("the history has {} heads ({}), which is refused in {}", .heads.len(), named(.heads), .environment.as_str())]
+    SeveralHeads {
+        /// Where.
+        environment: Environment,
+        /// Each head and its file.
+        heads: Vec<(String, String)>,
+    },
     /// Nothing usable says where the database is.
     #[error(transparent)]
     Settings(#[from] SettingsError),
@@ -168,6 +177,7 @@ impl MigrateError {
         match self {
             Self::History(_) => "history",
             Self::Target(_) => "target",
+            Self::SeveralHeads { .. } => "several_heads",
             Self::Settings(_) => "settings",
             Self::Argument { .. } => "argument",
             Self::NotReady { .. } => "not_ready",
@@ -192,6 +202,7 @@ impl MigrateError {
         match self {
             Self::History(_)
             | Self::Target(_)
+            | Self::SeveralHeads { .. }
             | Self::Settings(_)
             | Self::Argument { .. }
             | Self::Computed { .. } => Category::Input,
@@ -215,6 +226,7 @@ impl MigrateError {
         let hint = match self {
             Self::History(diagnostics) => diagnostics.first()?.help.clone()?,
             Self::Target(error) => error.help.clone()?,
+            Self::SeveralHeads { heads, .. } => several_heads_hint(heads),
             Self::Settings(error) => error.hint(),
             Self::NotReady { .. } => {
                 "check that the database's service runs and shares a network with this one; --wait gives it longer"
@@ -256,6 +268,24 @@ fn first(diagnostics: &[Diagnostic]) -> String {
         [only] => only.to_string(),
         [first, rest @ ..] => format!("{first} (and {} more)", rest.len()),
     }
+}
+
+fn named(heads: &[(String, String)]) -> String {
+    heads.iter().map(|(head, file)| format!("{head} in {file}")).collect::<Vec<_>>().join(", ")
+}
+
+/// The merge that mends the files, and the other choices.
+fn several_heads_hint(heads: &[(String, String)]) -> String {
+    let ids: Vec<&str> = heads.iter().map(|(head, _)| head.as_str()).collect();
+    let quoted: Vec<String> = ids.iter().map(|id| format!("{id:?}")).collect();
+    format!(
+        "join them: `tidegate revisions merge -m \"merge {}\"` writes the revision, whose down_revision is ({}). Or name \
+         the target (--target {} goes to that one alone), or apply all of them: --several-heads all, in a stack file \
+         x-tidegate.gate.several-heads: all",
+        ids.join(" and "),
+        quoted.join(", "),
+        ids.first().copied().unwrap_or_default()
+    )
 }
 
 fn backends(names: &[String]) -> String {

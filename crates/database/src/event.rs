@@ -110,6 +110,13 @@ pub enum Event {
         /// The line, without passwords.
         line: String,
     },
+    /// A hook changed its state.
+    Hook {
+        /// The hook.
+        hook: String,
+        /// `running`, `done` or `failed`.
+        state: &'static str,
+    },
     /// Something doubtful that does not stop the run.
     Warning {
         /// A stable name.
@@ -155,6 +162,7 @@ impl Event {
             }
             Self::Retry { reason, attempt } => format!("{reason}; attempt {attempt} begins"),
             Self::Output { line, .. } => line.clone(),
+            Self::Hook { hook, state } => format!("hook {hook}: {state}"),
             Self::Warning { text, .. } => text.clone(),
             Self::Report(report) => report.message(),
         }

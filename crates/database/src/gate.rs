@@ -63,6 +63,10 @@ pub(crate) async fn approach<'a>(
         ledger::check(&control, project, &seen.diagnosis.applied, on_event).await;
         return Ok(Approach::Done(Outcome::Current));
     }
+    if options.repair_only && seen.diagnosis.repair.is_none() {
+        judge(options, project, &control, &seen).await?;
+        return Ok(Approach::Done(Outcome::Current));
+    }
     if options.dry_run {
         preview::tell(options, project, settings, &control, &seen, on_event).await?;
         return Ok(Approach::Done(Outcome::Planned));
@@ -101,7 +105,7 @@ async fn prepare<'a>(
 ) -> Result<Approach<'a>, MigrateError> {
     let Held { control, lock, epoch } = held;
     judge(options, project, &control, &seen).await?;
-    if project.heads.len() > 1 {
+    if project.heads.len() > 1 && !options.repair_only {
         let text = format!(
             "the history has {} heads ({}): all of them are applied. `tidegate revisions merge` writes the revision that \
              joins them",
@@ -111,12 +115,19 @@ async fn prepare<'a>(
         on_event(Event::Warning { code: "several_heads", text });
     }
     ledger::check(&control, project, &seen.diagnosis.applied, on_event).await;
-    let created = extensions::ensure(&control, &seen.wanted, options.environment, on_event).await?;
+    let created = if options.repair_only {
+        0
+    } else {
+        extensions::ensure(&control, &seen.wanted, options.environment, on_event).await?
+    };
     let rows = match &seen.diagnosis.repair {
         Some(repair) => repaired(project, &control, &seen, repair, on_event).await?,
         None => seen.rows.clone(),
     };
     report.rows.clone_from(&rows);
+    if options.repair_only {
+        return Ok(Approach::Done(Outcome::Migrated));
+    }
     let plan = project.history.plan_upgrade(&rows, &options.target).map_err(MigrateError::Target)?;
     if plan.steps.is_empty() {
         let changed = created > 0 || rows != seen.rows;

@@ -155,7 +155,15 @@ pub(crate) async fn check(
                     project.file(revision)
                 ),
             }),
-            _ => {}
+            None if !known.is_empty() => on_event(Event::Warning {
+                code: "applied_elsewhere",
+                text: format!(
+                    "{} ({revision}) counts as applied, but no run of Tidegate applied or found it, as it did others of \
+                     this database: somebody stamped it, or ran Alembic by hand. If it was stamped, compare the schema",
+                    project.file(revision)
+                ),
+            }),
+            Some(_) | None => {}
         }
     }
 }

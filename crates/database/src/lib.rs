@@ -12,6 +12,7 @@
 //! | rows that Alembic can work with; extensions | `rows`, `evidence`, `extensions` |
 //! | Alembic runs, watched | `drive`, `alembic` |
 //! | what that amounts to | `verdict`, `explain`, `indexes` |
+//! | what an environment wants besides, once per release | `hooks` |
 //! | what is told and kept | `event`, `report`, `error`, `ledger` |
 
 mod alembic;
@@ -26,6 +27,7 @@ mod explain;
 mod extensions;
 mod fence;
 mod gate;
+mod hooks;
 mod indexes;
 mod ledger;
 mod lock;
@@ -45,9 +47,10 @@ mod verdict;
 pub use error::{Category, MigrateError};
 pub use event::Event;
 pub use extensions::{Cause, Refusal};
+pub use hooks::{Hook, HookError, Hooks};
 pub use lock::{Holder, LOCK_CLASS};
 pub use migrate::migrate;
-pub use options::{Environment, Options};
+pub use options::{Environment, Options, SeveralHeads};
 pub use report::{Outcome, Report, ReportError};
 pub use secret::Secret;
 pub use tls::TlsError;

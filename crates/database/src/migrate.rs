@@ -12,7 +12,8 @@ use crate::drive;
 use crate::error::MigrateError;
 use crate::event::Event;
 use crate::gate;
-use crate::options::Options;
+use crate::hooks;
+use crate::options::{Options, SeveralHeads};
 use crate::project::Project;
 use crate::report::{Outcome, Report};
 use crate::settings;
@@ -51,6 +52,7 @@ async fn cross(
         () = stop.clone() => return Err(MigrateError::Interrupted(None)),
     };
     report.heads.clone_from(&project.heads);
+    refuse_several_heads(options, &project)?;
     for warning in project.history.warnings() {
         on_event(Event::Warning { code: warning.code, text: warning.to_string() });
     }
@@ -60,8 +62,21 @@ async fn cross(
         prepared = gate::approach(options, &project, &settings, report, on_event) => prepared?,
         () = stop.clone() => return Err(MigrateError::Interrupted(None)),
     };
-    match prepared {
-        gate::Approach::Done(outcome) => Ok(outcome),
-        gate::Approach::Ready(ready) => drive::through(*ready, stop, report, on_event).await,
+    let outcome = match prepared {
+        gate::Approach::Done(outcome) => outcome,
+        gate::Approach::Ready(ready) => drive::through(*ready, stop.clone(), report, on_event).await?,
+    };
+    // The migration is done, verified and recorded: nothing that follows can make a failure of it.
+    report.hooks = hooks::run(options, &settings, outcome, stop, on_event).await;
+    Ok(outcome)
+}
+
+/// The policy for a history with several heads, where the target leaves it open which are meant.
+fn refuse_several_heads(options: &Options, project: &Project) -> Result<(), MigrateError> {
+    let refused = options.several_heads == SeveralHeads::Refuse && options.target == "heads";
+    if !refused || options.repair_only || project.heads.len() < 2 {
+        return Ok(());
     }
+    let files = project.heads.iter().map(|head| (head.clone(), project.file(head))).collect();
+    Err(MigrateError::SeveralHeads { environment: options.environment, heads: files })
 }

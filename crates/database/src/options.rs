@@ -3,18 +3,53 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+use crate::hooks::Hook;
 use crate::settings::Variables;
 
 /// How strict to be.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Environment {
-    /// What is doubtful stops the run.
+    /// What is doubtful stops the run: several heads too.
     #[default]
     Production,
-    /// As production.
+    /// A missing extension stops the run; several heads are all applied.
     Staging,
     /// A missing extension is a warning.
     Development,
+}
+
+impl Environment {
+    /// The name, as it is written on a command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Production => "production",
+            Self::Staging => "staging",
+            Self::Development => "development",
+        }
+    }
+}
+
+/// What to do when the target is `heads` and the history has more than one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SeveralHeads {
+    /// Apply all of them, with a warning.
+    All,
+    /// Refuse before anything is connected to.
+    Refuse,
+}
+
+impl SeveralHeads {
+    /// What an environment does unless it is told otherwise: two heads in production are usually two changes that
+    /// nobody has yet seen together.
+    pub fn usual(environment: Environment) -> Self {
+        match environment {
+            Environment::Production => Self::Refuse,
+            Environment::Staging | Environment::Development => Self::All,
+        }
+    }
 }
 
 /// What to migrate, and how patiently.
@@ -29,6 +64,8 @@ pub struct Options {
     pub directory: PathBuf,
     /// What to upgrade to, in Alembic's terms.
     pub target: String,
+    /// What to do when the target is `heads` and there is more than one.
+    pub several_heads: SeveralHeads,
     /// Extensions that must be there: `NAME`, `NAME@SCHEMA`, or `!NAME` for one that is not needed after all.
     pub extensions: Vec<String>,
     /// Whether to bring the named extensions to the versions that the server has.
@@ -52,6 +89,12 @@ pub struct Options {
     pub retries: u32,
     /// Only tell what would be done.
     pub dry_run: bool,
+    /// Only repair the rows of the version table, where that is proven to lose nothing.
+    pub repair_only: bool,
+    /// What to run once per release, after the migration.
+    pub hooks: Vec<Hook>,
+    /// How long one hook may take.
+    pub hook_timeout: Duration,
     /// Go on although the version table is empty and tables that the revisions create are there.
     pub allow_existing_tables: bool,
     /// The opaque id of this run.
@@ -70,6 +113,7 @@ impl Options {
             section: None,
             directory: directory.into(),
             target: "heads".to_owned(),
+            several_heads: SeveralHeads::usual(Environment::default()),
             extensions: Vec::new(),
             update_extensions: false,
             environment: Environment::default(),
@@ -81,6 +125,9 @@ impl Options {
             statement_timeout: Duration::ZERO,
             retries: 5,
             dry_run: false,
+            repair_only: false,
+            hooks: Vec::new(),
+            hook_timeout: Duration::from_mins(10),
             allow_existing_tables: false,
             run: None,
             release: None,

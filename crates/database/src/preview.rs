@@ -26,7 +26,8 @@ pub(crate) async fn tell(
     on_event: &mut dyn FnMut(Event),
 ) -> Result<(), MigrateError> {
     gate::judge(options, project, control, seen).await?;
-    for name in extensions::missing(control, &seen.wanted).await? {
+    let wanted = if options.repair_only { &[][..] } else { &seen.wanted };
+    for name in extensions::missing(control, wanted).await? {
         on_event(Event::Extension { name, state: "missing", detail: "would be created".to_owned() });
     }
     let rows = match &seen.diagnosis.repair {
@@ -39,6 +40,9 @@ pub(crate) async fn tell(
         }
         None => seen.rows.clone(),
     };
+    if options.repair_only {
+        return Ok(());
+    }
     let plan = project.history.plan_upgrade(&rows, &options.target).map_err(MigrateError::Target)?;
     if plan.steps.is_empty() {
         return Ok(());

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::error::MigrateError;
 use crate::event::{list, rounded};
+use crate::hooks::Hooks;
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -56,6 +57,8 @@ pub struct Report {
     pub error: Option<ReportError>,
     /// Names of indexes that a failed CREATE INDEX CONCURRENTLY has left invalid.
     pub invalid_indexes: Vec<String>,
+    /// How the hooks ended, once the migration was done.
+    pub hooks: Hooks,
     /// How long it took, in seconds.
     pub seconds: f64,
 }
@@ -72,6 +75,7 @@ impl Report {
             outcome: Outcome::Failed,
             error: None,
             invalid_indexes: Vec::new(),
+            hooks: Hooks::None,
             seconds: 0.0,
         }
     }

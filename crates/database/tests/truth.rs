@@ -6,7 +6,7 @@ mod support;
 use std::process::Stdio;
 use std::time::Duration;
 
-use database::Options;
+use database::{Options, SeveralHeads};
 use support::{ENV_PY, Project, table, text};
 
 fn failed(project: &mut Project) -> (String, String) {
@@ -313,7 +313,8 @@ fn the_rows_of_branches_beside_their_merge_are_repaired() {
 fn a_dependency_that_was_added_after_it_was_applied_is_repaired() {
     let mut project =
         Project::new().revision("d1", "None", &table("d1")).revision("d2", "None", &table("d2"));
-    project.migrate().ok();
+    let all = Options { several_heads: SeveralHeads::All, ..project.options() };
+    project.run(&all).ok();
     assert_eq!(project.rows(), "d1,d2");
     project.add_revision("d2", "None\ndepends_on = 'd1'", &table("d2"));
     project.add_revision("d3", "'d2'", &table("d3"));

@@ -13,6 +13,10 @@ use crate::order::runs_tidegate_migrate;
 use crate::settings::Settings;
 use crate::spec::{self, GATE_LABEL, RELEASE_LABEL, SPEC_LABEL};
 
+/// What is told of a gate whose hooks failed.
+const HOOK_FAILED: &str = "the database is level with the code, but a hook after the migration failed: the gate's log says \
+                           which and why. The next release runs the hooks again";
+
 /// The name of the gate's service in a release: the gate's own name is left to the stock client.
 pub(crate) fn service_name(gate: &str, number: u64) -> String {
     let suffix = format!("-r{number}");
@@ -57,6 +61,10 @@ fn add_environment(container: &mut Value, number: u64, run: &str, settings: &Set
         variables.push(("TIDEGATE_EXTENSIONS", gate.extensions.join(",")));
     }
     variables.extend(gate.target.clone().map(|target| ("TIDEGATE_TARGET", target)));
+    variables.extend(gate.several_heads.clone().map(|policy| ("TIDEGATE_SEVERAL_HEADS", policy)));
+    if !gate.hooks.is_empty() {
+        variables.push(("TIDEGATE_HOOKS", json!(gate.hooks).to_string()));
+    }
     variables.extend(gate.config.clone().map(|config| ("TIDEGATE_CONFIG", config)));
     variables.extend(gate.command.clone().map(|command| ("TIDEGATE_ALEMBIC", command)));
     let mut list: Vec<String> = container
@@ -144,6 +152,9 @@ pub(crate) struct Report {
     pub applied: Vec<String>,
     /// `migrated`, `current` or `failed`.
     pub outcome: String,
+    /// How the hooks ended: `none`, `done` or `failed`.
+    #[serde(default)]
+    pub hooks: Option<String>,
     /// Why it failed.
     #[serde(default)]
     pub error: Option<ReportError>,
@@ -268,7 +279,9 @@ pub(crate) fn verdict(
                 let _ = write!(message, ": its rows are [{}], the revision files want [{}]", rows.join(", "), heads.join(", "));
                 return fail(message, None);
             }
-            Ok(Crossed { rows: Some(rows), applied: report.applied.clone(), warning: None })
+            let failed = report.hooks.as_deref() == Some("failed");
+            let warning = failed.then(|| HOOK_FAILED.to_owned());
+            Ok(Crossed { rows: Some(rows), applied: report.applied.clone(), warning })
         }
     }
 }
@@ -285,6 +298,7 @@ mod tests {
             heads: own(heads),
             applied: vec![],
             outcome: "migrated".into(),
+            hooks: None,
             error: None,
         }
     }
@@ -299,6 +313,9 @@ mod tests {
         // A report of another run says nothing about this one.
         assert!(verdict(&End::Exited(0), Some(&level), "run-2", true).is_err());
         assert!(verdict(&End::Lost("no such image".into()), None, "run-1", false).is_err());
+        // What an environment wants besides the migration decides nothing.
+        let hook = Report { hooks: Some("failed".into()), ..level.clone() };
+        assert!(verdict(&End::Exited(0), Some(&hook), "run-1", true).unwrap().warning.is_some());
         let unverified = verdict(&End::Exited(0), None, "run-1", false).unwrap();
         assert!(unverified.warning.is_some());
     }
@@ -318,6 +335,8 @@ mod tests {
         });
         let mut settings = Settings::default();
         settings.gate.extensions = vec!["postgis".into(), "citext".into()];
+        settings.gate.several_heads = Some("all".into());
+        settings.gate.hooks = vec![json!({ "sql": "seed.sql", "in": ["staging"] })];
         let body = body(&wanted, &service_name("shop_migrate", 4), 4, "run-1", &settings);
         insta::assert_json_snapshot!(body);
         assert_eq!(run_of(&body), Some("run-1"));

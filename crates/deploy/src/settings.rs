@@ -53,6 +53,10 @@ pub struct GateSettings {
     pub extensions: Vec<String>,
     /// The target: `heads` where nothing else is said.
     pub target: Option<String>,
+    /// What to do with several heads when no target is named: `all` or `refuse`.
+    pub several_heads: Option<String>,
+    /// What to run once per release after the migration, as `tidegate migrate --hooks` takes it.
+    pub hooks: Vec<Value>,
     /// How long a run of the gate may take.
     pub timeout: Option<Duration>,
     /// Alembic's configuration file, inside the image.
@@ -82,7 +86,10 @@ struct Reader<'a> {
 }
 
 const TOP_KEYS: [&str; 3] = ["environment", "keep-releases", "gate"];
-const GATE_KEYS: [&str; 6] = ["service", "extensions", "target", "timeout", "config", "command"];
+const GATE_KEYS: [&str; 8] =
+    ["service", "extensions", "target", "several-heads", "hooks", "timeout", "config", "command"];
+const HOOK_HELP: &str =
+    "write, for example, [{ sql: seed.sql }, { command: python -m app.seed, in: [staging] }]";
 
 impl Reader<'_> {
     fn settings(&mut self, section: &Value) -> Settings {
@@ -123,6 +130,15 @@ impl Reader<'_> {
         gate.config = self.text(map, "config");
         gate.command = self.text(map, "command");
         gate.extensions = self.extensions(map.get("extensions"));
+        gate.several_heads = self.text(map, "several-heads");
+        if gate.several_heads.as_ref().is_some_and(|policy| policy != "all" && policy != "refuse") {
+            self.problem(
+                "gate.several-heads",
+                "is not a policy",
+                "write all or refuse; one of them is `target`",
+            );
+        }
+        gate.hooks = self.hooks(map.get("hooks"));
         if let Some(text) = self.text(map, "timeout") {
             gate.timeout = parse_duration(&text);
             if gate.timeout.is_none() {
@@ -145,6 +161,17 @@ impl Reader<'_> {
             self.problem("gate.extensions", "is not a list of extension names", help);
             Vec::new()
         })
+    }
+
+    fn hooks(&mut self, value: Option<&Value>) -> Vec<Value> {
+        let Some(value) = value else { return Vec::new() };
+        match value.as_array() {
+            Some(list) if list.iter().all(is_hook) => list.clone(),
+            _ => {
+                self.problem("gate.hooks", "is not a list of hooks", HOOK_HELP);
+                Vec::new()
+            }
+        }
     }
 
     fn map<'v>(&mut self, path: &str, value: &'v Value, known: &[&str]) -> Option<&'v Map<String, Value>> {
@@ -188,6 +215,19 @@ impl Reader<'_> {
     }
 }
 
+/// Whether this is a hook as `tidegate migrate` reads it: a file or a command, and perhaps where.
+fn is_hook(value: &Value) -> bool {
+    let Some(map) = value.as_object() else { return false };
+    let is_text = |value: &Value| value.as_str().is_some_and(|text| !text.trim().is_empty());
+    let is_place = |value: &Value| matches!(value.as_str(), Some("production" | "staging" | "development"));
+    let known = map.iter().all(|(key, value)| match key.as_str() {
+        "sql" | "command" => is_text(value),
+        "in" => value.as_array().is_some_and(|list| list.iter().all(is_place)),
+        _ => false,
+    });
+    known && map.contains_key("sql") != map.contains_key("command")
+}
+
 /// Reads a duration as Compose writes it: `90s`, `5m`, `1h30m`, `500ms`. `None` for anything else, and for zero.
 pub fn parse_duration(text: &str) -> Option<Duration> {
     let mut total = Duration::ZERO;
@@ -208,4 +248,26 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
         rest = &rest[unit_end..];
     }
     (!total.is_zero()).then_some(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hook_is_a_file_or_a_command_and_perhaps_where() {
+        let hook = |text: &str| is_hook(&serde_json::from_str(text).unwrap());
+        assert!(hook(r#"{"sql": "seed.sql"}"#));
+        assert!(hook(r#"{"command": "seed", "in": ["production"]}"#));
+        for wrong in [
+            "\"seed.sql\"",
+            "{}",
+            r#"{"sql": "a", "command": "b"}"#,
+            r#"{"sql": " "}"#,
+            r#"{"sql": "a", "in": ["prod"]}"#,
+            r#"{"sql": "a", "on": "staging"}"#,
+        ] {
+            assert!(!hook(wrong), "{wrong}");
+        }
+    }
 }

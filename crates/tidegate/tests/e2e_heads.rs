@@ -50,6 +50,16 @@ fn several_heads_and_a_row_beside_its_descendant() {
     // does not.
     let binary = env!("CARGO_BIN_EXE_tidegate").as_ref();
     let files = [Stack::example("stack.yml")];
+    // In production that is refused, before the database is touched.
+    let production = stack.file("production.yml", "version: '3.8'\nx-tidegate: {environment: production}\n");
+    let strict = [Stack::example("stack.yml"), production];
+    let mut deploy = stack.tidegate_deploy(binary, "v5-two-heads", &strict, &["--resolve-image", "never"]);
+    let refused = command::run(&mut deploy, DEPLOY_LIMIT);
+    assert_eq!(refused.code, Some(6), "{}{}", refused.stdout, refused.stderr);
+    assert!(refused.stderr.contains("which is refused in production"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("tidegate revisions merge"), "{}", refused.stderr);
+    assert_eq!(stack.rows(), [PARENT, HEAD]);
+
     let mut deploy = stack.tidegate_deploy(binary, "v5-two-heads", &files, &["--resolve-image", "never"]);
     let deployed = command::run(&mut deploy, DEPLOY_LIMIT).expect_success();
     assert_eq!(stack.rows(), HEADS, "{}", deployed.stdout);

@@ -56,6 +56,23 @@ impl Invocation {
         Ok(Self { words: words(options, command, "heads")?, variables, directory: options.directory.clone() })
     }
 
+    /// A hook's command, with marked sessions.
+    pub(crate) fn hook(
+        options: &Options,
+        command: &str,
+        application_name: &str,
+    ) -> Result<Self, MigrateError> {
+        let words = split(command).ok_or_else(|| MigrateError::Argument {
+            message: format!("the hook {command:?} has a quote that does not end"),
+            hint: "write it as in a shell: python -m app.seed".to_owned(),
+        })?;
+        let variables = vec![
+            ("PGAPPNAME".to_owned(), application_name.to_owned()),
+            ("PYTHONUNBUFFERED".to_owned(), "1".to_owned()),
+        ];
+        Ok(Self { words, variables, directory: options.directory.clone() })
+    }
+
     /// The command line, for messages.
     pub(crate) fn shown(&self) -> String {
         self.words.join(" ")

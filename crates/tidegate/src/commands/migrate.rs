@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use database::settings::Variables;
-use database::{Category, Environment, Event, MigrateError, Options};
+use database::{Category, Environment, Event, Hook, HookError, MigrateError, Options, SeveralHeads};
 
 use super::deploy::duration;
 use crate::cli::Global;
@@ -28,9 +28,12 @@ pub struct MigrateArgs {
     /// The section of the INI file.
     #[arg(short = 'n', long, value_name = "SECTION")]
     pub name: Option<String>,
-    /// What to upgrade to, in Alembic's terms: heads, head, a revision, LABEL@head, +1.
-    #[arg(long, value_name = "TARGET", env = "TIDEGATE_TARGET", default_value = "heads")]
-    pub target: String,
+    /// What to upgrade to, in Alembic's terms: heads, head, a revision, LABEL@head, +1. Without it: heads.
+    #[arg(long, value_name = "TARGET", env = "TIDEGATE_TARGET")]
+    pub target: Option<String>,
+    /// What to do with several heads when no target is named. Without it: refuse in production, all elsewhere.
+    #[arg(long, value_name = "POLICY", env = "TIDEGATE_SEVERAL_HEADS")]
+    pub several_heads: Option<HeadsPolicy>,
     /// Extensions to make sure of: NAME, NAME@SCHEMA, or !NAME for one that is not needed after all.
     #[arg(long, value_name = "LIST", env = "TIDEGATE_EXTENSIONS", value_delimiter = ',')]
     pub extensions: Vec<String>,
@@ -65,6 +68,22 @@ pub struct MigrateArgs {
     /// Only show what would be done, with the SQL from Alembic's offline mode. Takes no lock, writes nothing.
     #[arg(long)]
     pub dry_run: bool,
+    /// Only repair the rows of the version table, where that is proven to lose nothing, and migrate nothing.
+    #[arg(long)]
+    pub repair: bool,
+    /// What to run once per release after the migration, as a JSON list: [{"sql": FILE}, {"command": WORDS}], each
+    /// with "in": [ENVIRONMENT...] where staging and development are not what is meant.
+    #[arg(
+        long,
+        value_name = "JSON",
+        env = "TIDEGATE_HOOKS",
+        default_value = "[]",
+        hide_default_value = true
+    )]
+    pub hooks: String,
+    /// How long one hook may take.
+    #[arg(long, value_name = "DURATION", env = "TIDEGATE_HOOK_TIMEOUT", default_value = "10m", value_parser = duration)]
+    pub hook_timeout: Duration,
     /// Go on although the version table is empty and tables that the revisions create are there.
     #[arg(long)]
     pub allow_existing_tables: bool,
@@ -79,12 +98,21 @@ pub struct MigrateArgs {
 /// How strict to be.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Strictness {
-    /// What is doubtful stops the run.
+    /// What is doubtful stops the run, several heads too.
     Production,
-    /// As production.
+    /// A missing extension stops the run; several heads are all applied.
     Staging,
     /// A missing extension is a warning.
     Development,
+}
+
+/// What to do with several heads.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum HeadsPolicy {
+    /// Apply all of them, with a warning.
+    All,
+    /// Refuse, before anything is connected to.
+    Refuse,
 }
 
 /// Runs the command.
@@ -106,17 +134,31 @@ impl MigrateArgs {
     fn options(self) -> Result<Options, Failure> {
         let directory = std::env::current_dir()
             .map_err(|error| Failure::new(Code::Input, format!("the working directory is gone: {error}")))?;
+        let hooks = Hook::list(&self.hooks)
+            .map_err(|error| Failure::new(Code::Input, error.to_string()).hint(HookError::HINT))?;
+        let environment = match self.environment {
+            Strictness::Production => Environment::Production,
+            Strictness::Staging => Environment::Staging,
+            Strictness::Development => Environment::Development,
+        };
+        let several_heads = match (self.several_heads, &self.target) {
+            (Some(HeadsPolicy::All), _) => SeveralHeads::All,
+            (Some(HeadsPolicy::Refuse), _) => SeveralHeads::Refuse,
+            // Whoever writes `heads` means all of them.
+            (None, Some(_)) => SeveralHeads::All,
+            (None, None) => SeveralHeads::usual(environment),
+        };
         Ok(Options {
             config: self.config,
             section: self.name,
-            target: self.target,
+            target: self.target.unwrap_or_else(|| "heads".to_owned()),
+            several_heads,
+            hooks,
+            hook_timeout: self.hook_timeout,
+            repair_only: self.repair,
             extensions: self.extensions,
             update_extensions: self.update_extensions,
-            environment: match self.environment {
-                Strictness::Production => Environment::Production,
-                Strictness::Staging => Environment::Staging,
-                Strictness::Development => Environment::Development,
-            },
+            environment,
             alembic: self.alembic,
             wait: self.wait,
             lock_wait: self.lock_wait,
