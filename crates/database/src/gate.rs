@@ -63,7 +63,7 @@ pub(crate) async fn approach<'a>(
         ledger::check(&control, project, &seen.diagnosis.applied, on_event).await;
         return Ok(Approach::Done(Outcome::Current));
     }
-    if options.repair_only && seen.diagnosis.repair.is_none() {
+    if options.repairs_only() && seen.diagnosis.repair.is_none() {
         judge(options, project, &control, &seen).await?;
         return Ok(Approach::Done(Outcome::Current));
     }
@@ -105,7 +105,7 @@ async fn prepare<'a>(
 ) -> Result<Approach<'a>, MigrateError> {
     let Held { control, lock, epoch } = held;
     judge(options, project, &control, &seen).await?;
-    if project.heads.len() > 1 && !options.repair_only {
+    if project.heads.len() > 1 && !options.repairs_only() {
         let text = format!(
             "the history has {} heads ({}): all of them are applied. `tidegate revisions merge` writes the revision that \
              joins them",
@@ -115,7 +115,7 @@ async fn prepare<'a>(
         on_event(Event::Warning { code: "several_heads", text });
     }
     ledger::check(&control, project, &seen.diagnosis.applied, on_event).await;
-    let created = if options.repair_only {
+    let created = if options.repairs_only() {
         0
     } else {
         extensions::ensure(&control, &seen.wanted, options.environment, on_event).await?
@@ -125,7 +125,7 @@ async fn prepare<'a>(
         None => seen.rows.clone(),
     };
     report.rows.clone_from(&rows);
-    if options.repair_only {
+    if options.repairs_only() {
         return Ok(Approach::Done(Outcome::Migrated));
     }
     let plan = project.history.plan_upgrade(&rows, &options.target).map_err(MigrateError::Target)?;

@@ -50,7 +50,7 @@ pub use extensions::{Cause, Refusal};
 pub use hooks::{Hook, HookError, Hooks};
 pub use lock::{Holder, LOCK_CLASS};
 pub use migrate::migrate;
-pub use options::{Environment, Options, SeveralHeads};
+pub use options::{Environment, Extent, Options, SeveralHeads};
 pub use report::{Outcome, Report, ReportError};
 pub use secret::Secret;
 pub use tls::TlsError;

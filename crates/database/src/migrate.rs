@@ -74,7 +74,7 @@ async fn cross(
 /// The policy for a history with several heads, where the target leaves it open which are meant.
 fn refuse_several_heads(options: &Options, project: &Project) -> Result<(), MigrateError> {
     let refused = options.several_heads == SeveralHeads::Refuse && options.target == "heads";
-    if !refused || options.repair_only || project.heads.len() < 2 {
+    if !refused || options.repairs_only() || project.heads.len() < 2 {
         return Ok(());
     }
     let files = project.heads.iter().map(|head| (head.clone(), project.file(head))).collect();

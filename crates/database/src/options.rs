@@ -32,6 +32,15 @@ impl Environment {
     }
 }
 
+/// How far a run goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// To the target.
+    Migration,
+    /// Rows of the version table are repaired, where that is proven to lose nothing; nothing is migrated.
+    RepairOnly,
+}
+
 /// What to do when the target is `heads` and the history has more than one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SeveralHeads {
@@ -89,8 +98,8 @@ pub struct Options {
     pub retries: u32,
     /// Only tell what would be done.
     pub dry_run: bool,
-    /// Only repair the rows of the version table, where that is proven to lose nothing.
-    pub repair_only: bool,
+    /// How far to go.
+    pub extent: Extent,
     /// What to run once per release, after the migration.
     pub hooks: Vec<Hook>,
     /// How long one hook may take.
@@ -106,6 +115,11 @@ pub struct Options {
 }
 
 impl Options {
+    /// Whether nothing but the rows may change.
+    pub(crate) fn repairs_only(&self) -> bool {
+        self.extent == Extent::RepairOnly
+    }
+
     /// The defaults, in this directory, with these variables.
     pub fn new(directory: impl Into<PathBuf>, variables: Variables) -> Self {
         Self {
@@ -125,7 +139,7 @@ impl Options {
             statement_timeout: Duration::ZERO,
             retries: 5,
             dry_run: false,
-            repair_only: false,
+            extent: Extent::Migration,
             hooks: Vec::new(),
             hook_timeout: Duration::from_mins(10),
             allow_existing_tables: false,

@@ -26,7 +26,7 @@ pub(crate) async fn tell(
     on_event: &mut dyn FnMut(Event),
 ) -> Result<(), MigrateError> {
     gate::judge(options, project, control, seen).await?;
-    let wanted = if options.repair_only { &[][..] } else { &seen.wanted };
+    let wanted = if options.repairs_only() { &[][..] } else { &seen.wanted };
     for name in extensions::missing(control, wanted).await? {
         on_event(Event::Extension { name, state: "missing", detail: "would be created".to_owned() });
     }
@@ -40,7 +40,7 @@ pub(crate) async fn tell(
         }
         None => seen.rows.clone(),
     };
-    if options.repair_only {
+    if options.repairs_only() {
         return Ok(());
     }
     let plan = project.history.plan_upgrade(&rows, &options.target).map_err(MigrateError::Target)?;

@@ -1,11 +1,11 @@
 //! Broken states of `alembic_version`, and what stock Alembic and Tidegate make of each. Those that need more than rows
-//! to come about have their own tests: an autocommit_block that failed, a statement before `context.configure()`, a
+//! to come about have their own tests: an `autocommit_block` that failed, a statement before `context.configure()`, a
 //! version table elsewhere (`truth`), a runner that was killed (`fence`).
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod support;
 
-use database::{Options, SeveralHeads};
+use database::{Extent, Options, SeveralHeads};
 use support::{Project, table, text};
 
 /// Exit code and output of the project's own `alembic upgrade heads`.
@@ -183,10 +183,10 @@ fn a_repair_without_a_migration_changes_only_rows_and_only_with_a_proof() {
     let mut project = Project::line();
     assert!(project.alembic(&["upgrade", "r2"]).status.success());
     project.sql("INSERT INTO alembic_version VALUES ('r1')");
-    let dry = Options { repair_only: true, dry_run: true, ..project.options() };
+    let dry = Options { extent: Extent::RepairOnly, dry_run: true, ..project.options() };
     assert_eq!(project.run(&dry).ok().outcome(), "Planned");
     assert_eq!(project.rows(), "r1,r2");
-    let repair = Options { repair_only: true, ..project.options() };
+    let repair = Options { extent: Extent::RepairOnly, ..project.options() };
     let run = project.run(&repair).ok();
     assert_eq!((run.outcome().as_str(), run.messages("repaired").len()), ("Migrated", 1));
     assert_eq!((project.rows().as_str(), project.has("three")), ("r2", false));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use database::settings::Variables;
-use database::{Category, Environment, Event, Hook, HookError, MigrateError, Options, SeveralHeads};
+use database::{Category, Environment, Event, Extent, Hook, HookError, MigrateError, Options, SeveralHeads};
 
 use super::deploy::duration;
 use crate::cli::Global;
@@ -16,6 +16,8 @@ use crate::output::migrate::Lines;
 
 /// Arguments of `tidegate migrate`.
 #[derive(Debug, Args)]
+// Each is a flag of its own on the command line.
+#[allow(clippy::struct_excessive_bools)]
 #[command(
     after_help = "The database: TIDEGATE_DATABASE_URL, DATABASE_URL or SQLALCHEMY_DATABASE_URI (or NAME_FILE \
                         for a Docker secret), libpq's PG* variables, or sqlalchemy.url of the Alembic configuration. \
@@ -142,10 +144,9 @@ impl MigrateArgs {
             Strictness::Development => Environment::Development,
         };
         let several_heads = match (self.several_heads, &self.target) {
-            (Some(HeadsPolicy::All), _) => SeveralHeads::All,
             (Some(HeadsPolicy::Refuse), _) => SeveralHeads::Refuse,
             // Whoever writes `heads` means all of them.
-            (None, Some(_)) => SeveralHeads::All,
+            (Some(HeadsPolicy::All), _) | (None, Some(_)) => SeveralHeads::All,
             (None, None) => SeveralHeads::usual(environment),
         };
         Ok(Options {
@@ -155,7 +156,7 @@ impl MigrateArgs {
             several_heads,
             hooks,
             hook_timeout: self.hook_timeout,
-            repair_only: self.repair,
+            extent: if self.repair { Extent::RepairOnly } else { Extent::Migration },
             extensions: self.extensions,
             update_extensions: self.update_extensions,
             environment,
