@@ -15,8 +15,10 @@ use crate::event::{Event, ServiceEvent, ServiceState, Sink};
 use crate::images::{self, ResolveImage};
 use crate::lease::{self, Holder};
 use crate::live::Live;
+use crate::naming;
 use crate::observe;
-use crate::plan::{Action, OnDrift, Plan, PlanOptions, plan};
+use crate::plan::{Action, OnDrift, Plan, PlanOptions, PlanSummary, plan};
+use crate::relabel;
 use crate::rollout::Rollout;
 use crate::seal::SealKey;
 use crate::target::Target;
@@ -58,16 +60,19 @@ pub async fn make_plan<A: Api>(
     options: &Options,
     sink: Sink<'_>,
 ) -> Result<(Target, Plan), Error> {
-    let (target, _, plan) = prepare(api, desired, options, sink).await?;
+    let (target, live) = prepare(api, desired, options, sink).await?;
+    let target = naming::settle(&target, &live);
+    let plan = plan(&target, &live, options.plan);
     Ok((target, plan))
 }
 
+/// What is wanted, with the names of the stack files, and what is live.
 async fn prepare<A: Api>(
     api: &A,
     desired: Desired,
     options: &Options,
     sink: Sink<'_>,
-) -> Result<(Target, Live, Plan), Error> {
+) -> Result<(Target, Live), Error> {
     // What the files alone can tell is told before anybody is asked.
     Target::new(desired.clone(), &BTreeMap::new()).map_err(Error::Input)?;
     observe::require_manager(api).await?;
@@ -76,8 +81,7 @@ async fn prepare<A: Api>(
         images::resolve(api, &desired, &before, options.resolve_image, &options.registry_auth, sink).await;
     let target = Target::new(desired, &images).map_err(Error::Input)?.with_auth(&options.registry_auth);
     let live = observe::live(api, &target.stack, Some(&target)).await?;
-    let plan = plan(&target, &live, options.plan);
-    Ok((target, live, plan))
+    Ok((target, live))
 }
 
 /// Takes a stack to what is wanted, or leaves it as it was.
@@ -87,14 +91,17 @@ pub async fn deploy<A: Api>(
     options: &Options,
     sink: Sink<'_>,
 ) -> Result<Deployed, Error> {
-    let (target, live, plan) = prepare(api, desired, options, sink).await?;
+    let (written, live) = prepare(api, desired, options, sink).await?;
+    let target = naming::settle(&written, &live);
+    let plan = plan(&target, &live, options.plan);
     refuse(&target, &live, &plan, options)?;
-    sink(Event::Plan(plan.summary(&target)));
+    let before = plan.summary(&target);
+    sink(Event::Plan(before.clone()));
     if plan.empty {
         return steady(api, &target, &plan, sink).await;
     }
     let lease = lease::acquire(api, &target.stack, &options.holder, options.wait_lease, sink).await?;
-    let result = lease.hold(under_lease(api, &target, &plan, options, sink)).await;
+    let result = lease.hold(under_lease(api, &written, &before, options, sink)).await;
     lease.release().await;
     result?
 }
@@ -102,24 +109,22 @@ pub async fn deploy<A: Api>(
 /// The lease may have been waited for: what was planned before it is planned again.
 async fn under_lease<A: Api>(
     api: &A,
-    target: &Target,
-    before: &Plan,
+    written: &Target,
+    before: &PlanSummary,
     options: &Options,
     sink: Sink<'_>,
 ) -> Result<Deployed, Error> {
-    let live = observe::live(api, &target.stack, Some(target)).await?;
+    let (live, key) = observe_all(api, written).await?;
+    let target = &naming::settle(written, &live);
     let plan = plan(target, &live, options.plan);
     refuse(target, &live, &plan, options)?;
-    if plan.summary(target) != before.summary(target) {
-        sink(Event::Plan(plan.summary(target)));
+    let summary = plan.summary(target);
+    if summary != *before {
+        sink(Event::Plan(summary));
     }
     if plan.empty {
         return steady(api, target, &plan, sink).await;
     }
-    let key = match &live.key {
-        Some(key) => key.clone(),
-        None => SealKey::generate()?,
-    };
     let release = plan.number;
     let rollout = Rollout {
         api,
@@ -135,6 +140,22 @@ async fn under_lease<A: Api>(
     let message = rollout.run().await?;
     sink(Event::Finished { outcome: "succeeded", release: Some(release), message });
     Ok(Deployed { release, changed: true })
+}
+
+/// What is live, with every secret's content compared, and the stack's key.
+async fn observe_all<A: Api>(api: &A, written: &Target) -> Result<(Live, SealKey), Error> {
+    let mut live = observe::live(api, &written.stack, Some(written)).await?;
+    let key = match &live.key {
+        Some(key) => key.clone(),
+        None => SealKey::generate()?,
+    };
+    if !live.unknown_secrets(&written.secrets).is_empty() {
+        let other_content = relabel::ask(api, written, &live, &key).await?;
+        live = observe::live(api, &written.stack, Some(written)).await?;
+        live.other_content = other_content;
+    }
+    live.key = Some(key.clone());
+    Ok((live, key))
 }
 
 /// What has to be refused before anything is written.

@@ -122,7 +122,8 @@ impl Error {
                 "create them, or take `external: true` away so that the stack creates them".to_owned()
             }
             Self::ChangedContent { .. } => {
-                "give the changed one a new name (`name: app-2`) and deploy again; the old one can go once no service uses it"
+                "take the label `tidegate.rename: \"false\"` away, and the new content gets a name of its own; or give it one \
+                 yourself (`name: app-2`)"
                     .to_owned()
             }
             Self::Foreign { .. } => {

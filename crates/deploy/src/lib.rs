@@ -8,12 +8,13 @@
 //! | `order` | which service is the gate, what comes before it, what waits for it |
 //! | `spec` | whether two specs are the same, and how they differ |
 //! | `target` | what is wanted, with digests |
+//! | `naming` | which name a secret or config has in the engine |
 //! | `plan` | what has to be done, and what somebody else changed |
 //! | `gate` | the gate's service, its log, the verdict |
 //! | `converge` | whether a service is there, and whether it can still get there |
 //! | `release`, `seal` | how a release is recorded |
 //!
-//! The driver does what the core decided, through [`engine::Api`] only: `observe`, `images`, `lease`, `write`,
+//! The driver does what the core decided, through [`engine::Api`] only: `observe`, `images`, `lease`, `relabel`, `write`,
 //! `watch`, `gate_run`, `rollout`, `rollback`, and the operations themselves: `deploy`, `remove`, `status`.
 
 mod converge;
@@ -25,9 +26,11 @@ mod gate_run;
 mod images;
 mod lease;
 mod live;
+mod naming;
 mod observe;
 mod order;
 mod plan;
+mod relabel;
 mod release;
 mod remove;
 mod rollback;

@@ -1,6 +1,6 @@
 //! What is live, as far as a plan needs it. Pure data, with the names that specs refer to by id.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -24,12 +24,14 @@ pub(crate) struct Live {
     pub networks: BTreeMap<String, String>,
     /// The swarm's secrets.
     pub secrets: Vec<FileObject>,
-    /// The configs that the stack names.
+    /// The configs that the stack has or names.
     pub configs: Vec<FileObject>,
     /// The stack's releases, oldest first.
     pub releases: Vec<Release>,
     /// The key that the stack's services carry.
     pub key: Option<SealKey>,
+    /// Secrets that the engine was asked about, and that have another content than is wanted.
+    pub other_content: BTreeSet<String>,
 }
 
 /// How a secret or config that is there compares with what is wanted.
@@ -79,12 +81,7 @@ impl Live {
     /// How a secret or config compares with what is wanted; `None` if it is not there.
     pub(crate) fn file_state(&self, kind: FileKind, wanted: &ObjectBody) -> Option<FileState> {
         let object = self.files(kind).iter().find(|object| object.name() == wanted.name)?;
-        let content = content(&wanted.body);
-        let same_content = match (object.data(), object.label(CONTENT_LABEL), &self.key) {
-            (Some(data), _, _) => Some(data == content),
-            (None, Some(label), Some(key)) => Some(key.fingerprint(&content) == label),
-            _ => None,
-        };
+        let same_content = self.same_content(kind, object, wanted);
         let mut labels = object.spec.get("Labels").cloned().unwrap_or(Value::Null);
         if let Some(labels) = labels.as_object_mut() {
             labels.remove(CONTENT_LABEL);
@@ -96,6 +93,28 @@ impl Live {
             // A secret that the stock client made: only the engine can tell, by refusing an update with other data.
             _ => FileState::LabelsDiffer,
         })
+    }
+
+    /// Secrets that are there and whose content only the engine can compare: the stock client made them, or another
+    /// key did.
+    pub(crate) fn unknown_secrets<'w>(&self, wanted: &'w [ObjectBody]) -> Vec<(&'w ObjectBody, &FileObject)> {
+        let there = |wanted: &'w ObjectBody| {
+            let object = self.secrets.iter().find(|object| object.name() == wanted.name)?;
+            self.same_content(FileKind::Secret, object, wanted).is_none().then_some((wanted, object))
+        };
+        wanted.iter().filter_map(there).collect()
+    }
+
+    fn same_content(&self, kind: FileKind, object: &FileObject, wanted: &ObjectBody) -> Option<bool> {
+        if kind == FileKind::Secret && self.other_content.contains(object.name()) {
+            return Some(false);
+        }
+        let content = content(&wanted.body);
+        match (object.data(), object.label(CONTENT_LABEL), &self.key) {
+            (Some(data), _, _) => Some(data == content),
+            (None, Some(label), Some(key)) => Some(key.fingerprint(&content) == label),
+            _ => None,
+        }
     }
 
     /// The body of a secret or config with its fingerprint.
@@ -125,6 +144,11 @@ impl Live {
                 }
             }
         }
+        if let Some(config) = credential_spec(&mut spec)
+            && let Some(object) = self.configs.iter().find(|object| config.as_str() == Some(&object.id))
+        {
+            *config = json!(placeholder(FileKind::Config, object.name()));
+        }
         spec
     }
 
@@ -142,20 +166,34 @@ impl Live {
                 }
             }
         }
+        if let Some(config) = credential_spec(&mut body) {
+            let found = self
+                .configs
+                .iter()
+                .find(|object| config.as_str() == Some(&placeholder(FileKind::Config, object.name())));
+            if let Some(object) = found {
+                *config = json!(object.id);
+            }
+        }
         body
     }
 }
 
-fn content(body: &Value) -> Vec<u8> {
+pub(crate) fn content(body: &Value) -> Vec<u8> {
     body.get("Data").and_then(Value::as_str).and_then(|data| STANDARD.decode(data).ok()).unwrap_or_default()
 }
 
-fn references(spec: &mut Value, kind: FileKind) -> impl Iterator<Item = &mut Value> {
+pub(crate) fn references(spec: &mut Value, kind: FileKind) -> impl Iterator<Item = &mut Value> {
     let list = match kind {
         FileKind::Secret => "/TaskTemplate/ContainerSpec/Secrets",
         FileKind::Config => "/TaskTemplate/ContainerSpec/Configs",
     };
     spec.pointer_mut(list).and_then(Value::as_array_mut).into_iter().flatten()
+}
+
+/// The config that a service takes its credential spec from.
+pub(crate) fn credential_spec(spec: &mut Value) -> Option<&mut Value> {
+    spec.pointer_mut("/TaskTemplate/ContainerSpec/Privileges/CredentialSpec/Config")
 }
 
 fn id_field(kind: FileKind) -> &'static str {
@@ -166,6 +204,6 @@ fn id_field(kind: FileKind) -> &'static str {
 }
 
 /// How the crate `stackfile` writes a reference whose id only the engine knows.
-fn placeholder(kind: FileKind, name: &str) -> String {
+pub(crate) fn placeholder(kind: FileKind, name: &str) -> String {
     format!("id:{kind}:{name}")
 }

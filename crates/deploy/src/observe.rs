@@ -1,6 +1,6 @@
 //! Reading what is live from an engine. Reads only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use engine::{Api, Error, FileKind, FileObject, Filter, LocalNodeState};
 
@@ -50,6 +50,7 @@ pub(crate) async fn live<A: Api>(api: &A, stack: &str, target: Option<&Target>) 
             .collect(),
         secrets,
         configs,
+        other_content: BTreeSet::new(),
         releases: release::read(&records.iter().map(stored).collect::<Vec<_>>(), key.as_ref()),
         key,
     })
@@ -57,12 +58,19 @@ pub(crate) async fn live<A: Api>(api: &A, stack: &str, target: Option<&Target>) 
 
 async fn configs<A: Api>(api: &A, target: Option<&Target>) -> Result<Vec<FileObject>, Error> {
     let Some(target) = target else { return Ok(Vec::new()) };
+    // Those of the stack, whatever their names: one may have been renamed, or be left over.
+    let mut configs = api.file_objects(FileKind::Config, &Filter::stack(&target.stack)).await?;
     let own = target.configs.iter().map(|config| config.name.clone());
     let names: Vec<String> = own.chain(target.external_configs.iter().cloned()).collect();
-    if names.is_empty() {
-        return Ok(Vec::new());
+    if !names.is_empty() {
+        let others = api.file_objects(FileKind::Config, &Filter::names(names)).await?;
+        for other in others {
+            if !configs.iter().any(|config| config.id == other.id) {
+                configs.push(other);
+            }
+        }
     }
-    api.file_objects(FileKind::Config, &Filter::names(names)).await
+    Ok(configs)
 }
 
 /// A config of Tidegate's as the records read it.

@@ -3,15 +3,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
-use std::path::PathBuf;
+#[path = "support/deploys.rs"]
+mod deploys;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use deploy::{Error, Event, Holder, OnDrift, Options, PlanOptions, ResolveImage, Restored};
+use deploy::{Error, Event, Restored};
+use deploys::{desired, options};
 use engine::{Api, Filter, TaskFilter};
 use serde_json::json;
 use sim::{Behaviour, Sim};
-use stackfile::{Desired, Input};
+use stackfile::Desired;
 
 const GATE_RUNS: Duration = Duration::from_secs(30);
 
@@ -28,9 +31,7 @@ fn release(number: u32) -> Desired {
 networks: {{ back: {{}} }}
 "
     );
-    let options = stackfile::Options { working_dir: PathBuf::from("/"), ..stackfile::Options::default() };
-    let stack = stackfile::load(&[Input::stdin(text)], &options).unwrap().stack;
-    stackfile::convert(&stack, "shop").unwrap()
+    desired("shop", &text)
 }
 
 fn world() -> Sim {
@@ -47,20 +48,7 @@ async fn deploy(
     run: &str,
     tell: &(dyn Fn(Event) + Send + Sync),
 ) -> Result<(), Error> {
-    let options = Options {
-        resolve_image: ResolveImage::Never,
-        plan: PlanOptions { on_drift: OnDrift::Stop, prune: false },
-        wait_lease: Duration::from_mins(5),
-        registry_auth: std::collections::BTreeMap::new(),
-        holder: Holder {
-            who: run.to_owned(),
-            nonce: run.to_owned(),
-            process: String::new(),
-            is_gone: |_| false,
-        },
-        clock: || jiff::Timestamp::UNIX_EPOCH,
-    };
-    deploy::deploy(caller, release(number), &options, tell).await.map(|_| ())
+    deploy::deploy(caller, release(number), &options(run), tell).await.map(|_| ())
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::live::{FileState, Live};
 use crate::observe;
+use crate::relabel::OTHER_CONTENT;
 
 /// How long a network may take to go: as long as its last tasks may take to end.
 const NETWORK_GOING: Duration = Duration::from_mins(2);
@@ -100,7 +101,7 @@ impl<A: Api> Rollout<'_, A> {
         let Some(found) = self.api.file_object(kind, name).await? else { return Ok(()) };
         match self.api.update_file_object(kind, &found.id, found.version, body).await {
             Ok(()) => {}
-            Err(engine::Error::Refused { message, .. }) if message.contains("only updates to Labels") => {
+            Err(engine::Error::Refused { message, .. }) if message.contains(OTHER_CONTENT) => {
                 return Err(Error::ChangedContent { names: vec![format!("{kind} `{name}`")] });
             }
             Err(error) => return Err(error.into()),
@@ -109,7 +110,7 @@ impl<A: Api> Rollout<'_, A> {
         Ok(())
     }
 
-    fn told_object(&self, kind: &'static str, name: &str, action: &'static str) {
+    pub(super) fn told_object(&self, kind: &'static str, name: &str, action: &'static str) {
         if action == "created" {
             self.made().push((kind.to_owned(), name.to_owned()));
         }

@@ -1,5 +1,6 @@
 //! The release's records: intent, outcome, and which old ones go.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use engine::{Api, FileKind, Filter};
@@ -7,8 +8,9 @@ use serde_json::Value;
 
 use super::Rollout;
 use crate::error::Error;
+use crate::naming::{self, NAME_LABEL};
 use crate::plan::is_gate_run;
-use crate::release::{self, Intent, Outcome, Part, Specs, State};
+use crate::release::{self, Intent, Outcome, Part, Release, Specs, State};
 use crate::spec::{self, RELEASE_LABEL};
 
 impl<A: Api> Rollout<'_, A> {
@@ -138,10 +140,53 @@ impl<A: Api> Rollout<'_, A> {
             others.filter(|release| release.intent.number != self.plan.number)
         };
         let old = earlier().take(earlier().count().saturating_sub(keep));
-        for id in
-            old.filter(|release| Some(release.intent.number) != in_force).flat_map(|release| &release.configs)
-        {
+        let old: BTreeSet<u64> = old.map(|release| release.intent.number).collect();
+        let (gone, kept): (Vec<&Release>, Vec<&Release>) = earlier().partition(|release| {
+            let number = release.intent.number;
+            Some(number) != in_force && old.contains(&number)
+        });
+        for id in gone.iter().flat_map(|release| &release.configs) {
             self.api.remove_file_object(FileKind::Config, id).await?;
+        }
+        if state == State::Succeeded { self.prune(&kept).await } else { Ok(()) }
+    }
+
+    /// Removes secrets and configs of the stack that nothing refers to any more, now that their successors carry a
+    /// digest in their names: no service, and no release that can be gone back to.
+    async fn prune(&self, kept: &[&Release]) -> Result<(), Error> {
+        // What a record that cannot be opened refers to is not known.
+        if kept.iter().any(|release| !release.opened) {
+            return Ok(());
+        }
+        let services = self.api.services(&Filter::stack(&self.target.stack)).await?;
+        let recorded = kept.iter().flat_map(|release| {
+            let outcome = release.outcome.iter().flat_map(|outcome| outcome.specs.values());
+            release.intent.previous.values().chain(release.intent.wanted.values()).chain(outcome)
+        });
+        let own = self.plan.previous.values().chain(recorded).flatten();
+        let used: BTreeSet<(FileKind, String)> =
+            own.chain(services.iter().map(|service| &service.spec)).flat_map(naming::names_in).collect();
+        for kind in [FileKind::Secret, FileKind::Config] {
+            let wanted = match kind {
+                FileKind::Secret => &self.target.secrets,
+                FileKind::Config => &self.target.configs,
+            };
+            // Those that were renamed: the first of the family has the name that its successors carry as a label.
+            let first =
+                |name: &str| wanted.iter().any(|object| spec::label(&object.body, NAME_LABEL) == Some(name));
+            for object in self.api.file_objects(kind, &Filter::stack(&self.target.stack)).await? {
+                let family = object.label(NAME_LABEL).is_some() || first(object.name());
+                let current = wanted.iter().any(|wanted| wanted.name == object.name());
+                if !family || current || used.contains(&(kind, object.name().to_owned())) {
+                    continue;
+                }
+                match self.api.remove_file_object(kind, &object.id).await {
+                    Ok(_) => self.told_object(kind.as_str(), object.name(), "removed"),
+                    // A service outside the stack uses it.
+                    Err(engine::Error::InUse { .. }) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
         }
         Ok(())
     }

@@ -42,7 +42,7 @@ impl World {
             kept["Data"] = json!(data);
         }
         self.tell(kind.as_str(), "create", &id, &[("name", name)]);
-        self.files.insert(id.clone(), File { id: id.clone(), kind, meta, spec: kept });
+        self.files.insert(id.clone(), File { id: id.clone(), kind, meta, spec: kept, data: data.to_owned() });
         Ok(id)
     }
 
@@ -56,7 +56,7 @@ impl World {
         let Some(file) = self.find_file(kind, id) else { return Err(Refusal::not_found(kind.as_str(), id)) };
         let id = file.id.clone();
         let data = text(spec, "/Data");
-        let other_data = kind == FileKind::Config && !data.is_empty() && data != text(&file.spec, "/Data");
+        let other_data = !data.is_empty() && data != file.data;
         let other_name = !text(spec, "/Name").is_empty() && text(spec, "/Name") != file.name();
         if other_data || other_name {
             return Err(Refusal::invalid("only updates to Labels are allowed"));

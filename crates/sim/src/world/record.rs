@@ -120,6 +120,8 @@ pub(super) struct File {
     pub(super) kind: FileKind,
     pub(super) meta: Meta,
     pub(super) spec: Value,
+    /// Its data in base64: what a secret never shows, and is compared with all the same.
+    pub(super) data: String,
 }
 
 impl File {

@@ -1,12 +1,16 @@
 //! The stack that the seeds deploy: a database that comes first, a gate, and two applications behind it, in two releases.
 
-use std::path::PathBuf;
+#[path = "../support/deploys.rs"]
+mod deploys;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use deploy::{Event, Holder, OnDrift, Options, PlanOptions, ResolveImage};
+pub(crate) use deploys::silence;
+
+use deploy::{Options, ResolveImage};
 use sim::{Behaviour, Sim};
-use stackfile::{Desired, Input};
+use stackfile::Desired;
 
 /// The stack's name.
 pub(crate) const STACK: &str = "shop";
@@ -133,32 +137,10 @@ networks:
   front: {{}}
 "#
     );
-    let options = stackfile::Options {
-        environment: std::collections::BTreeMap::new(),
-        working_dir: PathBuf::from("/"),
-        profiles: vec![],
-    };
-    let loaded =
-        stackfile::load(&[Input::stdin(text)], &options).unwrap_or_else(|errors| panic!("{errors:#?}"));
-    stackfile::convert(&loaded.stack, STACK).unwrap_or_else(|errors| panic!("{errors:#?}"))
+    deploys::desired(STACK, &text)
 }
 
 /// A deployer's options; `run` tells the deployers apart.
 pub(crate) fn options(run: &str) -> Options {
-    Options {
-        resolve_image: ResolveImage::Always,
-        plan: PlanOptions { on_drift: OnDrift::Stop, prune: false },
-        wait_lease: Duration::from_mins(5),
-        registry_auth: std::collections::BTreeMap::new(),
-        holder: Holder {
-            who: format!("{run}@test"),
-            nonce: run.to_owned(),
-            process: String::new(),
-            is_gone: |_| false,
-        },
-        clock: || jiff::Timestamp::UNIX_EPOCH,
-    }
+    Options { resolve_image: ResolveImage::Always, ..deploys::options(run) }
 }
-
-/// Hears nothing.
-pub(crate) fn silence(_: Event) {}
