@@ -207,3 +207,24 @@ fn id_field(kind: FileKind) -> &'static str {
 pub(crate) fn placeholder(kind: FileKind, name: &str) -> String {
     format!("id:{kind}:{name}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reference_to_a_config_becomes_an_id_and_back() {
+        let object =
+            json!({ "ID": "c1", "Version": { "Index": 1 }, "Spec": { "Name": "shop_conf", "Data": "eA==" } });
+        let live = Live { configs: vec![serde_json::from_value(object).unwrap()], ..Live::default() };
+        let body = json!({ "TaskTemplate": { "ContainerSpec": {
+            "Configs": [{ "ConfigID": "id:config:shop_conf", "ConfigName": "shop_conf" }],
+            "Privileges": { "CredentialSpec": { "Config": "id:config:shop_conf" } },
+        } } });
+        let resolved = live.resolve(&body);
+        let container = &resolved["TaskTemplate"]["ContainerSpec"];
+        assert_eq!(container["Configs"][0]["ConfigID"], "c1");
+        assert_eq!(container["Privileges"]["CredentialSpec"]["Config"], "c1");
+        assert_eq!(live.localise(&resolved), body);
+    }
+}

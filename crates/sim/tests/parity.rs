@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{Client, Endpoint, Timeouts};
-use scenario::{Image, Run, Scenarios};
+use scenario::{Image, Run, Scenario, Scenarios};
 use serde_json::{Value, json};
 use sim::{Behaviour, Sim};
 use testbed::engine::Engine;
@@ -25,13 +25,18 @@ fn scenarios() -> Scenarios {
 async fn simulated(all: &Scenarios) -> Vec<(String, Vec<Value>)> {
     let mut seen = Vec::new();
     for (number, scenario) in all.scenarios.iter().enumerate() {
-        let sim = Sim::new(number as u64);
-        for (name, image) in &all.images {
-            sim.behave(name, behaviour(image));
-        }
-        seen.push((scenario.name.clone(), Run::new(&sim, number).play(scenario).await));
+        seen.push((scenario.name.clone(), simulate(all, scenario, number).await));
     }
     seen
+}
+
+/// One scenario on a simulator of its own; `number` is in every name.
+async fn simulate(all: &Scenarios, scenario: &Scenario, number: usize) -> Vec<Value> {
+    let sim = Sim::new(number as u64);
+    for (name, image) in &all.images {
+        sim.behave(name, behaviour(image));
+    }
+    Run::new(&sim, number).play(scenario).await
 }
 
 fn behaviour(image: &Image) -> Behaviour {
@@ -83,30 +88,54 @@ fn the_simulator_shows_what_a_real_engine_shows() {
     let paused =
         tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     let simulated = paused.block_on(simulated(&all));
-    let mut differences = String::new();
+    let mut found = String::new();
     assert_eq!(simulated.len(), real.len());
-    for ((name, simulated), real) in simulated.iter().zip(&real) {
-        assert_eq!(simulated.len(), real.len(), "{name}");
-        for (simulated, real) in simulated.iter().zip(real) {
-            if simulated != real {
-                let show = |value: &Value| serde_json::to_string_pretty(&value[2]).unwrap();
-                differences += &format!(
-                    "\n== {name}: {} {}\nsimulated: {}\nreal: {}\n",
-                    simulated[0],
-                    simulated[1],
-                    show(simulated),
-                    show(real)
-                );
+    for (number, (scenario, (_, simulated))) in all.scenarios.iter().zip(&simulated).enumerate() {
+        let mut differing = differences(&scenario.name, simulated, &real[number]);
+        // Side by side on a busy machine a step can take longer than its scenario allows. The rules of the engine do not
+        // change with the load, so a scenario that differs for that reason agrees when it is played alone.
+        for again in 1..=REPLAYS {
+            if differing.is_empty() {
+                break;
             }
+            eprintln!("played again alone, because it differed:{differing}");
+            let number = number + again * all.scenarios.len();
+            let real = runtime.block_on(async {
+                let client = client(&engine).await;
+                Run::new(client.as_ref(), number).play(scenario).await
+            });
+            let simulated = paused.block_on(simulate(&all, scenario, number));
+            differing = differences(&scenario.name, &simulated, &real);
         }
+        found += &differing;
     }
-    assert!(differences.is_empty(), "{differences}");
+    assert!(found.is_empty(), "{found}");
+}
+
+/// How often a scenario that differs is played again, alone.
+const REPLAYS: usize = 3;
+
+/// What a scenario shows differently on the two.
+fn differences(name: &str, simulated: &[Value], real: &[Value]) -> String {
+    assert_eq!(simulated.len(), real.len(), "{name}");
+    let show = |value: &Value| serde_json::to_string_pretty(&value[2]).unwrap();
+    let pairs = simulated.iter().zip(real).filter(|(simulated, real)| simulated != real);
+    pairs
+        .map(|(simulated, real)| {
+            let (step, subject) = (&simulated[0], &simulated[1]);
+            format!("\n== {name}: {step} {subject}\nsimulated: {}\nreal: {}\n", show(simulated), show(real))
+        })
+        .collect()
+}
+
+async fn client(engine: &Engine) -> Arc<Client> {
+    let endpoint = Endpoint::resolve(Some(&engine.host()), None, &engine::Environment::default()).unwrap();
+    Arc::new(Client::connect(endpoint, Timeouts::default()).await.unwrap())
 }
 
 /// All scenarios side by side on the real engine.
 async fn real(engine: &Engine, all: &Arc<Scenarios>) -> Vec<Vec<Value>> {
-    let endpoint = Endpoint::resolve(Some(&engine.host()), None, &engine::Environment::default()).unwrap();
-    let client = Arc::new(Client::connect(endpoint, Timeouts::default()).await.unwrap());
+    let client = client(engine).await;
     let runs: Vec<_> = (0..all.scenarios.len())
         .map(|number| {
             let (client, all) = (Arc::clone(&client), Arc::clone(all));

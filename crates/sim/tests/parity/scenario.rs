@@ -152,7 +152,8 @@ impl<'a, A: Api> Run<'a, A> {
             if now != last {
                 (last, since) = (now, Instant::now());
             }
-            let busy = service.update_state() == Some(engine::UpdateState::Updating);
+            let updating = service.update_state() == Some(engine::UpdateState::Updating);
+            let busy = updating || tasks.iter().any(is_coming_up);
             if (since.elapsed() >= SETTLED && !busy) || begin.elapsed() >= LIMIT {
                 break;
             }
@@ -178,6 +179,13 @@ impl<'a, A: Api> Run<'a, A> {
             }
         }
     }
+}
+
+/// Whether a task is on its way to running on its node: how long that takes is the machine's matter.
+fn is_coming_up(task: &Task) -> bool {
+    use TaskState::{Accepted, Assigned, Preparing, Ready, Starting};
+    let on_its_way = matches!(task.status.state, Assigned | Accepted | Preparing | Ready | Starting);
+    on_its_way && task.desired_state == TaskState::Running
 }
 
 /// A service and its tasks without what no two runs have in common.
