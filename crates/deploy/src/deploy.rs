@@ -1,26 +1,28 @@
-//! `deploy` and `plan`: from a stack's bodies to a release, or back.
+//! `deploy`, `rollback` and `plan`: from a goal to a release, or back.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use engine::{Api, Secret, TaskFilter};
+use engine::{Api, Secret};
 use jiff::Timestamp;
 use stackfile::Desired;
-use tokio::time::{Instant, sleep};
 
-use crate::converge::count;
 use crate::error::Error;
-use crate::event::{Event, ServiceEvent, ServiceState, Sink};
+use crate::event::{Event, Sink};
+use crate::goal::Goal;
 use crate::images::{self, ResolveImage};
+use crate::interrupt::Interrupt;
 use crate::lease::{self, Holder};
 use crate::live::Live;
-use crate::naming;
 use crate::observe;
-use crate::plan::{Action, OnDrift, Plan, PlanOptions, PlanSummary, plan};
+use crate::plan::{OnDrift, Plan, PlanOptions, PlanSummary, plan};
+use crate::plan_file::PlanFile;
 use crate::relabel;
 use crate::rollout::Rollout;
 use crate::seal::SealKey;
+use crate::source::Source;
+use crate::steady::steady;
 use crate::target::Target;
 
 /// The operator's choices.
@@ -38,6 +40,14 @@ pub struct Options {
     pub holder: Holder,
     /// The wall clock, for records.
     pub clock: fn() -> Timestamp,
+    /// What the release is made from.
+    pub source: Source,
+    /// Whether to yield to a release from something newer that went out while this one waited for the lease.
+    pub yields: bool,
+    /// The plan that was agreed to: anything else is refused.
+    pub agreed: Option<PlanFile>,
+    /// How the operator stops it.
+    pub interrupt: Interrupt,
 }
 
 /// How a deploy ended well.
@@ -49,39 +59,57 @@ pub struct Deployed {
     pub changed: bool,
 }
 
-/// How long a deploy with nothing to do waits for a service that is not up.
-const STEADY_WAIT: Duration = Duration::from_mins(1);
-const LOOK: Duration = Duration::from_millis(250);
-
-/// What a deploy would do. Writes nothing.
+/// What a deploy would do, and what that was made from. Writes nothing.
 pub async fn make_plan<A: Api>(
     api: &A,
     desired: Desired,
     options: &Options,
     sink: Sink<'_>,
-) -> Result<(Target, Plan), Error> {
-    let (target, live) = prepare(api, desired, options, sink).await?;
-    let target = naming::settle(&target, &live);
-    let plan = plan(&target, &live, options.plan);
-    Ok((target, plan))
+) -> Result<(PlanSummary, PlanFile), Error> {
+    let goal = files(api, desired, options, sink).await?;
+    look_ahead(api, &goal, options).await
 }
 
-/// What is wanted, with the names of the stack files, and what is live.
-async fn prepare<A: Api>(
+/// What going back to an earlier release would do. Writes nothing.
+pub async fn plan_rollback<A: Api>(
     api: &A,
-    desired: Desired,
+    stack: &str,
+    release: Option<u64>,
     options: &Options,
-    sink: Sink<'_>,
-) -> Result<(Target, Live), Error> {
+) -> Result<PlanSummary, Error> {
+    let goal = back(api, stack, release).await?;
+    Ok(look_ahead(api, &goal, options).await?.0)
+}
+
+async fn look_ahead<A: Api>(
+    api: &A,
+    goal: &Goal,
+    options: &Options,
+) -> Result<(PlanSummary, PlanFile), Error> {
+    let live = observe::live(api, goal.stack(), &goal.configs()).await?;
+    let how = goal.how(options.plan);
+    let target = goal.target(&live, how)?;
+    let plan = plan(&target, &live, how);
+    Ok((plan.summary(&target), PlanFile::of(&plan, &target)))
+}
+
+/// What the stack files say, with the images' digests.
+async fn files<A: Api>(api: &A, desired: Desired, options: &Options, sink: Sink<'_>) -> Result<Goal, Error> {
     // What the files alone can tell is told before anybody is asked.
     Target::new(desired.clone(), &BTreeMap::new()).map_err(Error::Input)?;
     observe::require_manager(api).await?;
-    let before = observe::live(api, &desired.namespace, None).await?;
+    let before = observe::live(api, &desired.namespace, &[]).await?;
     let images =
         images::resolve(api, &desired, &before, options.resolve_image, &options.registry_auth, sink).await;
     let target = Target::new(desired, &images).map_err(Error::Input)?.with_auth(&options.registry_auth);
-    let live = observe::live(api, &target.stack, Some(&target)).await?;
-    Ok((target, live))
+    Ok(Goal::Files(Box::new(target)))
+}
+
+/// An earlier release.
+async fn back<A: Api>(api: &A, stack: &str, release: Option<u64>) -> Result<Goal, Error> {
+    observe::require_manager(api).await?;
+    let live = observe::live(api, stack, &[]).await?;
+    Goal::release(stack, &live.releases, release)
 }
 
 /// Takes a stack to what is wanted, or leaves it as it was.
@@ -91,17 +119,43 @@ pub async fn deploy<A: Api>(
     options: &Options,
     sink: Sink<'_>,
 ) -> Result<Deployed, Error> {
-    let (written, live) = prepare(api, desired, options, sink).await?;
-    let target = naming::settle(&written, &live);
-    let plan = plan(&target, &live, options.plan);
+    let goal = files(api, desired, options, sink).await?;
+    carry_out(api, &goal, options, sink).await
+}
+
+/// Takes a stack back to an earlier release, as a release of its own; without a number to the one before that which is
+/// in force.
+pub async fn rollback<A: Api>(
+    api: &A,
+    stack: &str,
+    release: Option<u64>,
+    options: &Options,
+    sink: Sink<'_>,
+) -> Result<Deployed, Error> {
+    let goal = back(api, stack, release).await?;
+    carry_out(api, &goal, options, sink).await
+}
+
+async fn carry_out<A: Api>(
+    api: &A,
+    goal: &Goal,
+    options: &Options,
+    sink: Sink<'_>,
+) -> Result<Deployed, Error> {
+    let live = observe::live(api, goal.stack(), &goal.configs()).await?;
+    let how = goal.how(options.plan);
+    let target = goal.target(&live, how)?;
+    let plan = plan(&target, &live, how);
     refuse(&target, &live, &plan, options)?;
+    refuse_moved(&target, &plan, options, true)?;
     let before = plan.summary(&target);
     sink(Event::Plan(before.clone()));
     if plan.empty {
         return steady(api, &target, &plan, sink).await;
     }
-    let lease = lease::acquire(api, &target.stack, &options.holder, options.wait_lease, sink).await?;
-    let result = lease.hold(under_lease(api, &written, &before, options, sink)).await;
+    let lease = lease::acquire(api, goal.stack(), &options.holder, options.wait_lease, sink).await?;
+    // Large, and it holds the whole of the release.
+    let result = lease.hold(Box::pin(under_lease(api, goal, &before, options, sink))).await;
     lease.release().await;
     result?
 }
@@ -109,15 +163,19 @@ pub async fn deploy<A: Api>(
 /// The lease may have been waited for: what was planned before it is planned again.
 async fn under_lease<A: Api>(
     api: &A,
-    written: &Target,
+    goal: &Goal,
     before: &PlanSummary,
     options: &Options,
     sink: Sink<'_>,
 ) -> Result<Deployed, Error> {
-    let (live, key) = observe_all(api, written).await?;
-    let target = &naming::settle(written, &live);
-    let plan = plan(target, &live, options.plan);
+    let (live, key) = observe_all(api, goal).await?;
+    refuse_superseded(goal.stack(), &live, before.release, options)?;
+    let how = goal.how(options.plan);
+    let target = &goal.target(&live, how)?;
+    let plan = plan(target, &live, how);
     refuse(target, &live, &plan, options)?;
+    // What the engine was asked about secrets in the meantime may have changed names.
+    refuse_moved(target, &plan, options, false)?;
     let summary = plan.summary(target);
     if summary != *before {
         sink(Event::Plan(summary));
@@ -134,6 +192,7 @@ async fn under_lease<A: Api>(
         key,
         options,
         sink,
+        configs: goal.configs(),
         written: Mutex::default(),
         made: Mutex::default(),
     };
@@ -142,16 +201,47 @@ async fn under_lease<A: Api>(
     Ok(Deployed { release, changed: true })
 }
 
+/// Yields to a release from something newer that has gone out since this deploy was planned.
+fn refuse_superseded(stack: &str, live: &Live, planned: u64, options: &Options) -> Result<(), Error> {
+    if !options.yields {
+        return Ok(());
+    }
+    let since =
+        live.releases.iter().filter(|release| release.intent.number >= planned && release.succeeded());
+    let newer = since.rev().find_map(|release| {
+        let source = release.intent.source.as_ref()?;
+        source.is_newer_than(&options.source).then_some((release.intent.number, source))
+    });
+    let Some((number, source)) = newer else { return Ok(()) };
+    let commit = source.commit.as_ref().map(|commit| format!("commit {commit}"));
+    let newer = match (commit, source.committed_at) {
+        (Some(commit), Some(at)) => format!("{commit} of {at}"),
+        (Some(commit), None) => format!("{commit}, asked for at {}", source.asked_at),
+        (None, _) => format!("what was asked for at {}", source.asked_at),
+    };
+    Err(Error::Superseded { stack: stack.to_owned(), number, newer })
+}
+
+/// Refuses what is not the plan that was agreed to.
+fn refuse_moved(target: &Target, plan: &Plan, options: &Options, wanted: bool) -> Result<(), Error> {
+    let Some(agreed) = &options.agreed else { return Ok(()) };
+    let moved = agreed.moved(&PlanFile::of(plan, target), wanted);
+    if moved.is_empty() { Ok(()) } else { Err(Error::Moved { stack: target.stack.clone(), moved }) }
+}
+
 /// What is live, with every secret's content compared, and the stack's key.
-async fn observe_all<A: Api>(api: &A, written: &Target) -> Result<(Live, SealKey), Error> {
-    let mut live = observe::live(api, &written.stack, Some(written)).await?;
+async fn observe_all<A: Api>(api: &A, goal: &Goal) -> Result<(Live, SealKey), Error> {
+    let (stack, configs) = (goal.stack(), goal.configs());
+    let mut live = observe::live(api, stack, &configs).await?;
     let key = match &live.key {
         Some(key) => key.clone(),
         None => SealKey::generate()?,
     };
-    if !live.unknown_secrets(&written.secrets).is_empty() {
-        let other_content = relabel::ask(api, written, &live, &key).await?;
-        live = observe::live(api, &written.stack, Some(written)).await?;
+    if let Goal::Files(target) = goal
+        && !live.unknown_secrets(&target.secrets).is_empty()
+    {
+        let other_content = relabel::ask(api, target, &live, &key).await?;
+        live = observe::live(api, stack, &configs).await?;
         live.other_content = other_content;
     }
     live.key = Some(key.clone());
@@ -181,55 +271,4 @@ fn refuse(target: &Target, live: &Live, plan: &Plan, options: &Options) -> Resul
         return Err(Error::Foreign { foreign: plan.foreign.clone() });
     }
     Ok(())
-}
-
-/// Nothing is to be written; but success still means that everything runs.
-async fn steady<A: Api>(api: &A, target: &Target, plan: &Plan, sink: Sink<'_>) -> Result<Deployed, Error> {
-    let begun = Instant::now();
-    let mut told: BTreeMap<String, ServiceEvent> = BTreeMap::new();
-    let waiting = loop {
-        let tasks = api.tasks(&TaskFilter::stack(&target.stack)).await?;
-        let services = api.services(&engine::Filter::stack(&target.stack)).await?;
-        let mut waiting = Vec::new();
-        for planned in plan.waves.iter().flat_map(|wave| &wave.services) {
-            if planned.action == Action::Skip {
-                continue;
-            }
-            let Some(service) = services.iter().find(|service| service.name() == planned.name) else {
-                continue;
-            };
-            let own: Vec<_> = tasks.iter().filter(|task| task.service_id == service.id).cloned().collect();
-            let count = count(&service.spec, &own);
-            let up = count.running >= count.wanted && count.outdated == 0;
-            let event = ServiceEvent {
-                service: planned.key.clone(),
-                state: if up { ServiceState::Unchanged } else { ServiceState::Converging },
-                running: count.running,
-                wanted: count.wanted,
-                note: None,
-            };
-            if told.insert(planned.key.clone(), event.clone()).as_ref() != Some(&event) {
-                sink(Event::Service(event));
-            }
-            if !up {
-                waiting.push(format!("{} ({}/{})", planned.key, count.running, count.wanted));
-            }
-        }
-        if waiting.is_empty() || begun.elapsed() >= STEADY_WAIT {
-            break waiting;
-        }
-        sleep(LOOK).await;
-    };
-    if !waiting.is_empty() {
-        return Err(Error::TimedOut {
-            what: format!("the services of the release that already runs to be up: {}", waiting.join(", ")),
-            seconds: STEADY_WAIT.as_secs(),
-        });
-    }
-    // An empty plan means that a release of this content is in force.
-    let release = plan.in_force.unwrap_or_default();
-    let message =
-        format!("stack {} already runs this as release {release}; nothing was changed", target.stack);
-    sink(Event::Finished { outcome: "unchanged", release: Some(release), message });
-    Ok(Deployed { release, changed: false })
 }

@@ -33,6 +33,62 @@ pub enum Error {
         /// The changes.
         foreign: Vec<Foreign>,
     },
+    /// There is no such release.
+    #[error("stack `{stack}` has no record of {wanted}")]
+    NoRelease {
+        /// The stack.
+        stack: String,
+        /// What was asked for.
+        wanted: String,
+        /// The releases that are recorded.
+        known: Vec<u64>,
+    },
+    /// A release cannot be gone back to.
+    #[error("stack `{stack}` cannot go back to release {number}: {}", reasons.join("; "))]
+    NoReturn {
+        /// The stack.
+        stack: String,
+        /// The release.
+        number: u64,
+        /// Why.
+        reasons: Vec<String>,
+    },
+    /// A release from something newer has gone out while this one waited.
+    #[error(
+        "superseded: release {number} of stack `{stack}`, made from something newer, has gone out while this one waited"
+    )]
+    Superseded {
+        /// The stack.
+        stack: String,
+        /// The newer release.
+        number: u64,
+        /// What it was made from, and when.
+        newer: String,
+    },
+    /// The plan that was agreed to is not the plan any more.
+    #[error("stack `{stack}` is not as it was when the plan was made: {}", moved.join("; "))]
+    Moved {
+        /// The stack.
+        stack: String,
+        /// What is different.
+        moved: Vec<String>,
+    },
+    /// The operator stopped it, and everything is as it was.
+    #[error("release {release} was stopped")]
+    Stopped {
+        /// The release.
+        release: u64,
+        /// What was put back.
+        restored: Restored,
+        /// What of the release is left in the database, if anything is.
+        database: Option<String>,
+    },
+    /// The operator stopped it where it was.
+    #[error("release {release} was stopped where it was: the stack may be between two releases")]
+    Left {
+        /// The release.
+        release: u64,
+    },
     /// Another deploy of the stack holds the lease.
     #[error("{holder} is deploying stack `{stack}`; waited {seconds} s for it")]
     LeaseHeld {
@@ -127,16 +183,33 @@ impl Error {
                     .to_owned()
             }
             Self::Foreign { .. } => {
-                "bring the change into the stack file, or deploy with --on-drift overwrite to replace it".to_owned()
+                "bring the change into the stack file; or deploy with --on-drift keep to leave it, or overwrite to replace it"
+                    .to_owned()
+            }
+            Self::NoRelease { known, .. } if known.is_empty() => {
+                "it has no releases: deploy it first".to_owned()
+            }
+            Self::NoRelease { known, .. } => {
+                let known: Vec<String> = known.iter().map(u64::to_string).collect();
+                format!("there is {}", known.join(", "))
+            }
+            Self::NoReturn { .. } => "`tidegate releases STACK` lists those that can be gone back to".to_owned(),
+            Self::Superseded { newer, .. } => {
+                format!("it was made from {newer}; nothing is to be done, or deploy anyway with --even-if-superseded")
+            }
+            Self::Moved { .. } => "make a new plan, look at it, and deploy that".to_owned(),
+            Self::Left { .. } => {
+                "run the same command again: it continues; or `tidegate rollback STACK` to go back".to_owned()
             }
             Self::LeaseHeld { .. } => "wait for it to end, or give --wait-lease a longer time".to_owned(),
             Self::LeaseLost { .. } => "run the same command again: it continues, or yields to who took over".to_owned(),
             Self::Gate { hint, .. } => return hint.clone(),
-            Self::Rollout { restored: Restored::Incomplete(_), .. } => {
+            Self::Rollout { restored: Restored::Incomplete(_), .. }
+            | Self::Stopped { restored: Restored::Incomplete(_), .. } => {
                 "look at the services named above, then run the deploy of the release you want".to_owned()
             }
             Self::TimedOut { .. } => "look at what is named above with `docker service ps`, then run it again".to_owned(),
-            Self::Input(_) | Self::Record(_) | Self::Rollout { .. } => return None,
+            Self::Input(_) | Self::Record(_) | Self::Rollout { .. } | Self::Stopped { .. } => return None,
         })
     }
 }

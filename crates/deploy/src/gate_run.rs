@@ -14,7 +14,7 @@ use crate::gate::{self, Crossed, End, Line, NotCrossed, Report, read_line};
 use crate::plan::is_gate_run;
 use crate::spec::{self, SPEC_LABEL};
 use crate::target::Wanted;
-use crate::write::{self, WriteError};
+use crate::write::{self, RemoveError, WriteError};
 
 const LOOK: Duration = Duration::from_millis(400);
 /// How long the engine may be silent (an election, a restart) before the run is given up.
@@ -83,6 +83,14 @@ impl<A: Api> GateRun<'_, A> {
         Ok(GateEnd { verdict, log: heard.last })
     }
 
+    /// Ends the run: its service is removed, and this returns when its task has ended.
+    pub(crate) async fn stop(&self) -> Result<(), Error> {
+        match self.api.service(self.name).await? {
+            Some(service) => remove(self.api, &service.id, self.name).await,
+            None => Ok(()),
+        }
+    }
+
     async fn service(&self) -> Result<Service, Error> {
         if let Some(service) = self.api.service(self.name).await? {
             let tasks = self.api.tasks(&TaskFilter::service(&service.id)).await?;
@@ -92,7 +100,7 @@ impl<A: Api> GateRun<'_, A> {
                 return Ok(service);
             }
             // It is for another content, or it failed and was never judged: its cause may be mended by now.
-            remove_and_wait(self.api, &service.id, self.name).await?;
+            remove(self.api, &service.id, self.name).await?;
         }
         let run = gate::run_of(self.body).unwrap_or_default();
         write::create(self.api, self.name, self.body, self.wanted.auth.as_ref(), |live| {
@@ -126,7 +134,7 @@ impl<A: Api> GateRun<'_, A> {
                 Err(error) => return Err(error.into()),
             }
             if begun.elapsed() >= self.wanted.timeout {
-                remove_and_wait(self.api, id, self.name).await?;
+                remove(self.api, id, self.name).await?;
                 let seconds = self.wanted.timeout.as_secs();
                 return Ok(End::Lost(format!("it did not end within {seconds} s and was stopped")));
             }
@@ -212,32 +220,30 @@ fn end_of(task: Option<&Task>, elapsed: Duration) -> Option<End> {
 }
 
 /// Ends runs of gates that an interrupted deploy left behind, so that no two migrate at once.
-pub(crate) async fn end_others<A: Api>(api: &A, stack: &str, name: &str) -> Result<(), Error> {
+///
+/// `gate` is the gate's own name: a service of that name is the stock client's, whose task migrates too. It ends here if
+/// it still runs, or is started again and again; one that has come to its end does no harm.
+pub(crate) async fn end_others<A: Api>(api: &A, stack: &str, gate: &str, name: &str) -> Result<(), Error> {
     for service in api.services(&Filter::stack(stack)).await? {
-        if !is_gate_run(&service.spec) || service.name() == name {
+        let is_other_run = is_gate_run(&service.spec) && service.name() != name;
+        if !is_other_run && service.name() != gate {
             continue;
         }
         let tasks = api.tasks(&TaskFilter::service(&service.id)).await?;
         if tasks.iter().any(|task| !task.status.state.is_final()) {
-            remove_and_wait(api, &service.id, service.name()).await?;
+            remove(api, &service.id, service.name()).await?;
         }
     }
     Ok(())
 }
 
 /// Removes a gate's service and waits until its task is gone, so that no migration runs on unwatched.
-async fn remove_and_wait<A: Api>(api: &A, id: &str, name: &str) -> Result<(), Error> {
-    const BOUND: Duration = Duration::from_secs(90);
-    api.remove_service(id).await?;
-    let begun = Instant::now();
-    while api.tasks(&TaskFilter::service(id)).await?.iter().any(|task| !task.status.state.is_final()) {
-        if begun.elapsed() >= BOUND {
-            return Err(Error::TimedOut {
-                what: format!("the task of `{name}` to end"),
-                seconds: BOUND.as_secs(),
-            });
-        }
-        sleep(LOOK).await;
-    }
-    Ok(())
+async fn remove<A: Api>(api: &A, id: &str, name: &str) -> Result<(), Error> {
+    write::remove_and_wait(api, id).await.map_err(|error| match error {
+        RemoveError::Engine(error) => Error::Engine(error),
+        RemoveError::StillRuns => Error::TimedOut {
+            what: format!("the task of `{name}` to end"),
+            seconds: write::REMOVAL.as_secs(),
+        },
+    })
 }

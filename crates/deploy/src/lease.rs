@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::error::Error;
 use crate::event::{Event, Sink};
+use crate::observe;
 use crate::release::{KIND_LABEL, STACK_LABEL, config_name};
 
 /// A holder that was silent for so long has lost the lease. Longer than the managers take to elect a leader, twice:
@@ -256,4 +257,48 @@ pub async fn abandon<A: Api>(api: &A, stack: &str, holder: &Holder) {
     {
         let _ = api.remove_file_object(FileKind::Config, &current.id).await;
     }
+}
+
+/// A lease, as it is recorded.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct LeaseInfo {
+    /// Who holds it.
+    pub holder: String,
+    /// When it was taken (RFC 3339, by the managers' clock).
+    pub since: String,
+    /// When it was last renewed (RFC 3339, by the managers' clock).
+    pub renewed_at: String,
+    /// How long ago that was by the managers' clock, in seconds.
+    pub silent: u64,
+    /// Whether the holder is known to be dead, or was silent for so long that the next deploy takes over.
+    pub dead: bool,
+}
+
+/// Who holds the lease of a stack; `None` if nobody does.
+pub async fn show<A: Api>(api: &A, stack: &str, asker: &Holder) -> Result<Option<LeaseInfo>, Error> {
+    observe::require_manager(api).await?;
+    let Some(current) = api.file_object(FileKind::Config, &config_name(stack, "lease")).await? else {
+        return Ok(None);
+    };
+    let now: Option<Timestamp> = api.info().await?.system_time.parse().ok();
+    let then: Option<Timestamp> = current.updated_at.parse().ok();
+    let silent = now.zip(then).and_then(|(now, then)| u64::try_from(now.duration_since(then).as_secs()).ok());
+    Ok(Some(LeaseInfo {
+        holder: current.label(HOLDER_LABEL).unwrap_or("somebody").to_owned(),
+        since: current.created_at.clone(),
+        renewed_at: current.updated_at.clone(),
+        silent: silent.unwrap_or_default(),
+        dead: is_dead(api, &current, asker).await?,
+    }))
+}
+
+/// Takes the lease away from whoever holds it, and says who that was; `None` if nobody does. Its holder stops writing when
+/// it next looks, a few seconds later.
+pub async fn break_it<A: Api>(api: &A, stack: &str) -> Result<Option<String>, Error> {
+    observe::require_manager(api).await?;
+    let Some(current) = api.file_object(FileKind::Config, &config_name(stack, "lease")).await? else {
+        return Ok(None);
+    };
+    api.remove_file_object(FileKind::Config, &current.id).await?;
+    Ok(Some(current.label(HOLDER_LABEL).unwrap_or("somebody").to_owned()))
 }

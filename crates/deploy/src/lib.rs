@@ -8,14 +8,19 @@
 //! | `order` | which service is the gate, what comes before it, what waits for it |
 //! | `spec` | whether two specs are the same, and how they differ |
 //! | `target` | what is wanted, with digests |
+//! | `goal` | where to: what stack files say, or an earlier release |
+//! | `keep` | what is wanted where somebody else's fields are kept |
+//! | `source` | which of two releases is made from something newer |
 //! | `naming` | which name a secret or config has in the engine |
 //! | `plan` | what has to be done, and what somebody else changed |
 //! | `gate` | the gate's service, its log, the verdict |
 //! | `converge` | whether a service is there, and whether it can still get there |
 //! | `release`, `seal` | how a release is recorded |
+//! | `plan_file` | whether anything has moved since a plan was agreed to |
 //!
 //! The driver does what the core decided, through [`engine::Api`] only: `observe`, `images`, `lease`, `relabel`, `write`,
-//! `watch`, `gate_run`, `rollout`, `rollback`, and the operations themselves: `deploy`, `remove`, `status`.
+//! `watch`, `gate_run`, `rollout`, `rollback`, `steady`, `interrupt`, and the operations themselves: `deploy` (and back), `remove`,
+//! `status`, `history`.
 
 mod converge;
 mod deploy;
@@ -23,13 +28,18 @@ mod error;
 mod event;
 mod gate;
 mod gate_run;
+mod goal;
+mod history;
 mod images;
+mod interrupt;
+mod keep;
 mod lease;
 mod live;
 mod naming;
 mod observe;
 mod order;
 mod plan;
+mod plan_file;
 mod relabel;
 mod release;
 mod remove;
@@ -37,23 +47,29 @@ mod rollback;
 mod rollout;
 mod seal;
 mod settings;
+mod source;
 mod spec;
 mod status;
+mod steady;
 mod target;
 mod watch;
 mod write;
 
 pub use converge::Trouble;
-pub use deploy::{Deployed, Options, deploy, make_plan};
+pub use deploy::{Deployed, Options, deploy, make_plan, plan_rollback, rollback};
 pub use error::{Error, Restored};
 pub use event::{Event, ServiceEvent, ServiceState, Sink};
+pub use history::{ReleaseDiff, ReleaseInfo, diff as diff_releases, releases};
 pub use images::ResolveImage;
-pub use lease::{Holder, abandon as abandon_lease};
-pub use plan::{Action, Foreign, OnDrift, Plan, PlanOptions, PlanSummary, ServiceSummary, WaveSummary};
+pub use interrupt::{Interrupt, Interrupter, Wish};
+pub use lease::{Holder, LeaseInfo, abandon as abandon_lease, break_it as break_lease, show as show_lease};
+pub use plan::{Action, Foreign, OnDrift, PlanOptions, PlanSummary, ServiceSummary, WaveSummary};
+pub use plan_file::{PlanFile, PlanFileError};
 pub use remove::{Removed, remove};
 pub use rollout::wall_clock;
 pub use seal::{SealError, nonce};
 pub use settings::{Environment, Settings, parse_duration};
+pub use source::Source;
 pub use spec::Change;
 pub use status::{ReleaseStatus, ServiceStatus, Status, status};
 pub use target::Target;

@@ -122,15 +122,29 @@ fn follow(body: &mut Value, renamed: &BTreeMap<(FileKind, String), String>) -> b
     followed
 }
 
-/// The names of the secrets and configs that a spec refers to.
-pub(crate) fn names_in(spec: &Value) -> Vec<(FileKind, String)> {
-    let fields = [(FileKind::Secret, "Secrets", "SecretName"), (FileKind::Config, "Configs", "ConfigName")];
-    let mut names = Vec::new();
-    for (kind, list, field) in fields {
+/// A reference of a spec to a secret or config.
+pub(crate) struct Reference<'a> {
+    /// Which of the two.
+    pub(crate) kind: FileKind,
+    /// Its id.
+    pub(crate) id: &'a str,
+    /// Its name.
+    pub(crate) name: &'a str,
+}
+
+/// The secrets and configs that a spec refers to.
+pub(crate) fn references_in(spec: &Value) -> Vec<Reference<'_>> {
+    let fields = [
+        (FileKind::Secret, "Secrets", "SecretID", "SecretName"),
+        (FileKind::Config, "Configs", "ConfigID", "ConfigName"),
+    ];
+    let mut found = Vec::new();
+    for (kind, list, id, name) in fields {
         let list = spec.pointer(&format!("/TaskTemplate/ContainerSpec/{list}")).and_then(Value::as_array);
-        let references = list.into_iter().flatten();
-        let of_kind = references.filter_map(|reference| reference.get(field)?.as_str());
-        names.extend(of_kind.map(|name| (kind, name.to_owned())));
+        for reference in list.into_iter().flatten() {
+            let text = |field: &str| reference.get(field).and_then(Value::as_str).unwrap_or_default();
+            found.push(Reference { kind, id: text(id), name: text(name) });
+        }
     }
-    names
+    found
 }

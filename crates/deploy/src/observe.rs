@@ -8,7 +8,6 @@ use crate::live::Live;
 use crate::release::{self, STACK_LABEL, Stored};
 use crate::seal::SealKey;
 use crate::spec::{self, SEAL_LABEL};
-use crate::target::Target;
 
 /// Refuses an engine that is not a manager of an active swarm. Returns the manager's clock (RFC 3339).
 pub(crate) async fn require_manager<A: Api>(api: &A) -> Result<String, Error> {
@@ -27,8 +26,8 @@ pub(crate) async fn require_manager<A: Api>(api: &A) -> Result<String, Error> {
     Err(Error::SwarmInactive { what, message })
 }
 
-/// Reads what a plan needs. Without a target, only what carries the stack's labels.
-pub(crate) async fn live<A: Api>(api: &A, stack: &str, target: Option<&Target>) -> Result<Live, Error> {
+/// Reads what a plan needs; `names` are configs to look for beside those of the stack.
+pub(crate) async fn live<A: Api>(api: &A, stack: &str, names: &[String]) -> Result<Live, Error> {
     let (all, networks) = (Filter::all(), Filter::all());
     let stack_filter = Filter::stack(stack);
     let records_filter = Filter::label(STACK_LABEL, stack);
@@ -36,7 +35,7 @@ pub(crate) async fn live<A: Api>(api: &A, stack: &str, target: Option<&Target>) 
         api.services(&stack_filter),
         api.networks(&networks),
         api.file_objects(FileKind::Secret, &all),
-        configs(api, target),
+        configs(api, stack, names),
         api.file_objects(FileKind::Config, &records_filter),
     )?;
     let services: BTreeMap<_, _> =
@@ -56,14 +55,11 @@ pub(crate) async fn live<A: Api>(api: &A, stack: &str, target: Option<&Target>) 
     })
 }
 
-async fn configs<A: Api>(api: &A, target: Option<&Target>) -> Result<Vec<FileObject>, Error> {
-    let Some(target) = target else { return Ok(Vec::new()) };
+async fn configs<A: Api>(api: &A, stack: &str, names: &[String]) -> Result<Vec<FileObject>, Error> {
     // Those of the stack, whatever their names: one may have been renamed, or be left over.
-    let mut configs = api.file_objects(FileKind::Config, &Filter::stack(&target.stack)).await?;
-    let own = target.configs.iter().map(|config| config.name.clone());
-    let names: Vec<String> = own.chain(target.external_configs.iter().cloned()).collect();
+    let mut configs = api.file_objects(FileKind::Config, &Filter::stack(stack)).await?;
     if !names.is_empty() {
-        let others = api.file_objects(FileKind::Config, &Filter::names(names)).await?;
+        let others = api.file_objects(FileKind::Config, &Filter::names(names.iter().cloned())).await?;
         for other in others {
             if !configs.iter().any(|config| config.id == other.id) {
                 configs.push(other);

@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::seal::{SealError, SealKey};
+use crate::source::Source;
 
 /// Label: the stack that a Tidegate config belongs to.
 pub(crate) const STACK_LABEL: &str = "tidegate.stack";
@@ -55,6 +56,12 @@ pub(crate) struct Intent {
     pub who: String,
     /// The digest of everything that is wanted: the same digest again is the same release, continued.
     pub digest: String,
+    /// What it is made from.
+    #[serde(default)]
+    pub source: Option<Source>,
+    /// The earlier release that it goes back to, if it does.
+    #[serde(default)]
+    pub returns_to: Option<u64>,
     /// Objects that this release creates, to be removed if it fails: kind and name.
     pub creates: Vec<(String, String)>,
     /// What every service of the stack was, by its full name. Sealed.
@@ -84,6 +91,9 @@ pub(crate) struct Outcome {
     pub images: BTreeMap<String, String>,
     /// The rows of the version table after the gate, if a gate reported them.
     pub rows: Option<Vec<String>>,
+    /// The revisions that the gate applied, in order.
+    #[serde(default)]
+    pub applied: Vec<String>,
     /// Every service's spec as the engine gave it back, by its full name. Sealed.
     #[serde(skip)]
     pub specs: Specs,
@@ -293,6 +303,8 @@ mod tests {
             started_at: "2026-01-01T00:00:00Z".into(),
             who: "ci@build".into(),
             digest: "d".into(),
+            source: None,
+            returns_to: None,
             creates: vec![("network".into(), "shop_back".into())],
             wanted: previous.clone(),
             previous,

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use engine::{Api, Error as EngineError, FileKind, Filter, Service, TaskFilter, UpdateState};
+use engine::{Api, Error as EngineError, FileKind, Filter, Service, UpdateState};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
@@ -13,15 +13,13 @@ use crate::error::Restored;
 use crate::event::{Event, ServiceEvent, ServiceState, Sink};
 use crate::plan::is_gate_run;
 use crate::release::Specs;
-use crate::spec::{RELEASE_LABEL, same};
+use crate::spec::{self, RELEASE_LABEL, same};
 use crate::target::DEFAULT_TIMEOUT;
 use crate::watch::{self, WatchError, Watched};
-use crate::write::{self, Write};
+use crate::write::{self, REMOVAL, Write};
 
 const NAMESPACE_LABEL: &str = "com.docker.stack.namespace";
 const LOOK: Duration = Duration::from_millis(250);
-/// How long removed services may take to end, before their networks are given up.
-const REMOVAL: Duration = Duration::from_mins(2);
 
 /// What is put back.
 pub(crate) struct Rollback<'a, A> {
@@ -67,10 +65,7 @@ impl<A: Api> Rollback<'_, A> {
     async fn restore(&self, name: &str, spec: &Value) -> Result<(), String> {
         let before = self.api.service(name).await.map_err(|error| error.to_string())?;
         let Some(before) = before else {
-            self.tell(name, ServiceState::Restoring, None);
-            let created = write::create(self.api, name, spec, None, |live| same(live, spec)).await;
-            let created = created.map_err(|error| error.to_string())?;
-            return self.converge(name, &created).await;
+            return self.recreate(name, spec).await;
         };
         let swarm_at_work = matches!(
             before.update_state(),
@@ -79,6 +74,11 @@ impl<A: Api> Rollback<'_, A> {
         let at_rest = !swarm_at_work;
         if same(&before.spec, spec) && at_rest {
             return Ok(());
+        }
+        if spec::mode(&before.spec) != spec::mode(spec) {
+            // The engine cannot change a service's mode.
+            self.remove(name).await?;
+            return self.recreate(name, spec).await;
         }
         self.tell(name, ServiceState::Restoring, None);
         // Ours to replace: what this release wrote, or what it found (after an interrupted release).
@@ -94,6 +94,13 @@ impl<A: Api> Rollback<'_, A> {
         };
         let restored = write::update(self.api, &write).await.map_err(|error| error.to_string())?;
         self.converge(name, &restored).await
+    }
+
+    async fn recreate(&self, name: &str, spec: &Value) -> Result<(), String> {
+        self.tell(name, ServiceState::Restoring, None);
+        let created = write::create(self.api, name, spec, None, |live| same(live, spec)).await;
+        let created = created.map_err(|error| error.to_string())?;
+        self.converge(name, &created).await
     }
 
     fn may_replace(&self, name: &str, live: &Value) -> bool {
@@ -115,43 +122,15 @@ impl<A: Api> Rollback<'_, A> {
     }
 
     async fn remove(&self, name: &str) -> Result<(), String> {
-        let find = async || self.api.service(name).await.map_err(|error| error.to_string());
-        let Some(service) = find().await? else { return Ok(()) };
+        let service = self.api.service(name).await.map_err(|error| error.to_string())?;
+        let Some(service) = service else { return Ok(()) };
         if !self.may_replace(name, &service.spec) {
             return Err("somebody else changed it meanwhile, so it was not removed".to_owned());
         }
         self.tell(name, ServiceState::Removing, None);
-        let begun = Instant::now();
-        loop {
-            match self.api.remove_service(&service.id).await {
-                Ok(_) => break,
-                Err(error) if error.is_transient() && begun.elapsed() < REMOVAL => sleep(LOOK).await,
-                Err(error) => return Err(error.to_string()),
-            }
-        }
-        self.wait_for_end(&service.id).await?;
+        write::remove_and_wait(self.api, &service.id).await.map_err(|error| error.to_string())?;
         self.tell(name, ServiceState::Removed, None);
         Ok(())
-    }
-
-    async fn wait_for_end(&self, id: &str) -> Result<(), String> {
-        let begun = Instant::now();
-        loop {
-            let tasks = self.api.tasks(&TaskFilter::service(id)).await;
-            match tasks {
-                Ok(tasks) if tasks.iter().all(|task| task.status.state.is_final()) => return Ok(()),
-                Ok(_) => {}
-                Err(error) if error.is_transient() => {}
-                Err(error) => return Err(error.to_string()),
-            }
-            if begun.elapsed() >= REMOVAL {
-                return Err(format!(
-                    "it was removed, but its tasks did not end within {} s",
-                    REMOVAL.as_secs()
-                ));
-            }
-            sleep(LOOK).await;
-        }
     }
 
     /// After a first release there is nothing to go back to, so its gate goes too: its networks could not otherwise.
@@ -164,8 +143,7 @@ impl<A: Api> Rollback<'_, A> {
         let number = self.number.to_string();
         for service in services {
             if is_gate_run(&service.spec) && service.label(RELEASE_LABEL) == Some(number.as_str()) {
-                self.api.remove_service(&service.id).await.map_err(|error| error.to_string())?;
-                self.wait_for_end(&service.id).await?;
+                write::remove_and_wait(self.api, &service.id).await.map_err(|error| error.to_string())?;
             }
         }
         Ok(())

@@ -18,7 +18,7 @@ pub(crate) const SEAL_LABEL: &str = "tidegate.seal";
 pub(crate) const GATE_LABEL: &str = "tidegate.gate";
 
 /// Labels that Tidegate writes on services; they say how a spec came about and are not part of what it asks for.
-const OWN_LABELS: [&str; 4] = [SPEC_LABEL, RELEASE_LABEL, SEAL_LABEL, GATE_LABEL];
+pub(crate) const OWN_LABELS: [&str; 4] = [SPEC_LABEL, RELEASE_LABEL, SEAL_LABEL, GATE_LABEL];
 
 /// Two specs that mean the same have the same canonical form: keys sorted, absent and empty the same.
 pub(crate) fn canonical(value: &Value) -> Value {
@@ -92,6 +92,14 @@ pub(crate) fn object_at<'a>(value: &'a mut Value, key: &str) -> Option<&'a mut M
     slot.as_object_mut()
 }
 
+/// The mode of a service: `Replicated` where nothing is said.
+pub(crate) fn mode(spec: &Value) -> &str {
+    let modes = spec.get("Mode").and_then(Value::as_object);
+    modes
+        .and_then(|modes| modes.iter().find(|(_, mode)| !mode.is_null()))
+        .map_or("Replicated", |(name, _)| name)
+}
+
 /// The image that a service spec runs.
 pub(crate) fn image(spec: &Value) -> Option<&str> {
     spec.pointer("/TaskTemplate/ContainerSpec/Image")?.as_str()
@@ -103,7 +111,10 @@ pub(crate) fn image(spec: &Value) -> Option<&str> {
 /// somebody added where the body says nothing is found by comparing with the spec read back after the deploy
 /// (see `plan`), not here.
 pub(crate) fn covers(desired: &Value, live: &Value) -> bool {
-    label(desired, SPEC_LABEL) == label(live, SPEC_LABEL) && covered(desired, live)
+    // A mode without settings is empty, and would be covered by any other.
+    label(desired, SPEC_LABEL) == label(live, SPEC_LABEL)
+        && mode(desired) == mode(live)
+        && covered(desired, live)
 }
 
 fn covered(desired: &Value, live: &Value) -> bool {
@@ -214,7 +225,7 @@ fn walk_environment(path: &str, before: &Value, after: &Value, changes: &mut Vec
     }
 }
 
-fn variables(list: &Value) -> Map<String, Value> {
+pub(crate) fn variables(list: &Value) -> Map<String, Value> {
     list.as_array()
         .into_iter()
         .flatten()

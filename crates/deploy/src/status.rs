@@ -66,7 +66,7 @@ pub struct ServiceStatus {
 /// Reads a stack's status; `None` if there is no such stack.
 pub async fn status<A: Api>(api: &A, stack: &str) -> Result<Option<Status>, Error> {
     observe::require_manager(api).await?;
-    let live = observe::live(api, stack, None).await?;
+    let live = observe::live(api, stack, &[]).await?;
     let services = api.services(&Filter::stack(stack)).await?;
     let tasks = api.tasks(&TaskFilter::stack(stack)).await?;
     if services.is_empty() && live.releases.is_empty() {

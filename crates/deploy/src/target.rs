@@ -44,6 +44,10 @@ pub struct Target {
     pub external_configs: Vec<String>,
     /// The digest of all of it: the same digest is the same release.
     pub digest: String,
+    /// Bodies as the stack files have them, of services in which somebody else's fields are kept, by full name.
+    pub kept: BTreeMap<String, Value>,
+    /// The earlier release that this goes back to.
+    pub returns_to: Option<u64>,
 }
 
 /// One wanted service.
@@ -127,6 +131,8 @@ impl Target {
             external_secrets: desired.external_secrets.into_iter().map(|object| object.name).collect(),
             external_configs: desired.external_configs.into_iter().map(|object| object.name).collect(),
             digest,
+            kept: BTreeMap::new(),
+            returns_to: None,
         })
     }
 

@@ -6,15 +6,16 @@
 
 use std::time::Duration;
 
-use engine::{Api, Error as EngineError, Secret, Service};
+use engine::{Api, Error as EngineError, Secret, Service, TaskFilter};
 use serde_json::Value;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::spec::{Change, diff};
 
 /// How often a write is tried. With the pauses between, about half a minute: longer than an election.
 const ATTEMPTS: u32 = 40;
 const PAUSE: Duration = Duration::from_millis(100);
+const LOOK: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Why a service was not written.
@@ -109,6 +110,44 @@ pub(crate) async fn create<A: Api>(
         }
     }
     Err(WriteError::NeverStill)
+}
+
+/// How long the tasks of a removed service may take to end.
+pub(crate) const REMOVAL: Duration = Duration::from_mins(2);
+
+/// Why a service that was to be removed is not gone.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RemoveError {
+    /// The engine refused, or does not answer.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// Its tasks go on.
+    #[error("it was removed, but its tasks did not end within {} s", REMOVAL.as_secs())]
+    StillRuns,
+}
+
+/// Removes a service and returns when its tasks have ended, so that what follows does not run beside them.
+pub(crate) async fn remove_and_wait<A: Api>(api: &A, id: &str) -> Result<(), RemoveError> {
+    let begun = Instant::now();
+    let patient = |error: &EngineError| error.is_transient() && begun.elapsed() < REMOVAL;
+    let mut pause = PAUSE;
+    loop {
+        match api.remove_service(id).await {
+            Ok(_) => break,
+            Err(error) if patient(&error) => back_off(&mut pause).await,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    loop {
+        match api.tasks(&TaskFilter::service(id)).await {
+            Ok(tasks) if tasks.iter().all(|task| task.status.state.is_final()) => return Ok(()),
+            Ok(_) if begun.elapsed() >= REMOVAL => return Err(RemoveError::StillRuns),
+            Ok(_) => {}
+            Err(error) if patient(&error) => {}
+            Err(error) => return Err(error.into()),
+        }
+        sleep(LOOK).await;
+    }
 }
 
 /// A read's answer; `None` after a pause where the engine has none at this moment.

@@ -120,12 +120,13 @@ fn differences(name: &str, simulated: &[Value], real: &[Value]) -> String {
     assert_eq!(simulated.len(), real.len(), "{name}");
     let show = |value: &Value| serde_json::to_string_pretty(&value[2]).unwrap();
     let pairs = simulated.iter().zip(real).filter(|(simulated, real)| simulated != real);
-    pairs
-        .map(|(simulated, real)| {
-            let (step, subject) = (&simulated[0], &simulated[1]);
-            format!("\n== {name}: {step} {subject}\nsimulated: {}\nreal: {}\n", show(simulated), show(real))
-        })
-        .collect()
+    let mut text = String::new();
+    for (simulated, real) in pairs {
+        let (step, subject) = (&simulated[0], &simulated[1]);
+        text +=
+            &format!("\n== {name}: {step} {subject}\nsimulated: {}\nreal: {}\n", show(simulated), show(real));
+    }
+    text
 }
 
 async fn client(engine: &Engine) -> Arc<Client> {

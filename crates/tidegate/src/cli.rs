@@ -69,6 +69,12 @@ pub enum Command {
     Deploy(commands::deploy::DeployArgs),
     /// Show what a deploy would do, and why in this order. Writes nothing.
     Plan(commands::plan::PlanArgs),
+    /// Take a stack back to an earlier release, as it was recorded. The database stays as it is.
+    Rollback(commands::rollback::RollbackArgs),
+    /// List a stack's releases, show one, or compare two.
+    Releases(commands::releases::ReleasesArgs),
+    /// Show who is deploying a stack, or take the lease away from a deploy that hangs.
+    Lease(commands::lease::LeaseArgs),
     /// Show what runs, which release it is, and whether it has converged.
     Status(commands::status::StatusArgs),
     /// Remove a stack, and return when its services, containers and networks are really gone. Volumes stay.

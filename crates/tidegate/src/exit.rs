@@ -32,6 +32,10 @@ pub enum Code {
     Timeout = 11,
     /// Stopped by SIGINT or SIGTERM.
     Interrupted = 12,
+    /// A release from something newer went out while this one waited; nothing was changed.
+    Superseded = 13,
+    /// `plan --detailed-exitcode`: there is something to do.
+    Changes = 14,
 }
 
 /// How a command fails: what happened to what, what to do next, and the code.

@@ -4,8 +4,10 @@
 mod cli;
 mod commands;
 mod exit;
+mod interrupts;
 mod output;
 mod session;
+mod source;
 mod stack_files;
 
 use std::process::ExitCode;
@@ -41,6 +43,9 @@ async fn run(command: Command, global: &cli::Global) -> Result<Code, Failure> {
     match command {
         Command::Deploy(args) => commands::deploy::run(args, global).await,
         Command::Plan(args) => commands::plan::run(args, global).await,
+        Command::Rollback(args) => commands::rollback::run(args, global).await,
+        Command::Releases(args) => commands::releases::run(args, global).await,
+        Command::Lease(args) => commands::lease::run(args, global).await,
         Command::Status(args) => commands::status::run(args, global).await,
         Command::Rm(args) => commands::rm::run(args, global).await,
         Command::Stack(args) => commands::stack::run(&args, global),

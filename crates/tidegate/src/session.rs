@@ -88,24 +88,6 @@ fn is_gone(process: &str) -> bool {
         && process_identity(pid).as_deref() != Some(process)
 }
 
-/// Runs work until it ends or the process is told to stop.
-pub async fn until_interrupted<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
-    let internal =
-        |error: std::io::Error| Failure::new(Code::Internal, format!("signals cannot be heard: {error}"));
-    let mut term =
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).map_err(internal)?;
-    tokio::select! {
-        result = work => Ok(result),
-        _ = tokio::signal::ctrl_c() => Err(interrupted("SIGINT")),
-        _ = term.recv() => Err(interrupted("SIGTERM")),
-    }
-}
-
-fn interrupted(signal: &str) -> Failure {
-    Failure::new(Code::Interrupted, format!("stopped by {signal}; the stack may be between two releases"))
-        .hint("run the same command again: it continues where this one stopped")
-}
-
 /// The failure that a library's error is.
 pub fn failure(error: Error) -> Failure {
     let hint = error.hint();
@@ -124,6 +106,14 @@ pub fn failure(error: Error) -> Failure {
             (ended(restored, Code::RolledBack), log.clone(), details)
         }
         Error::TimedOut { .. } => (Code::Timeout, Vec::new(), Vec::new()),
+        Error::NoRelease { .. } | Error::NoReturn { .. } => (Code::Input, Vec::new(), Vec::new()),
+        Error::Moved { .. } => (Code::Foreign, Vec::new(), Vec::new()),
+        Error::Superseded { .. } => (Code::Superseded, Vec::new(), Vec::new()),
+        Error::Left { .. } => (Code::Interrupted, Vec::new(), Vec::new()),
+        Error::Stopped { restored, database, .. } => {
+            let details = left(restored).into_iter().chain(database.clone()).collect();
+            (ended(restored, Code::Interrupted), Vec::new(), details)
+        }
     };
     let diagnostics = match error {
         Error::Input(diagnostics) => diagnostics,

@@ -3,6 +3,8 @@
 //! Unchanged services are not touched (decision 6); a foreign change stops the plan unless the operator says
 //! otherwise (decision 5); a plan with nothing in it writes nothing (invariant 8).
 
+mod undo;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use engine::FileKind;
@@ -14,6 +16,7 @@ use crate::live::{FileState, Live};
 use crate::release::{Outcome, Release, Specs, State};
 use crate::spec::{self, Change, RELEASE_LABEL, SPEC_LABEL, covers, same};
 use crate::target::{Target, Wanted};
+use undo::undo;
 
 /// What to do about a change that somebody else made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,6 +24,8 @@ pub enum OnDrift {
     /// Stop and show it.
     #[default]
     Stop,
+    /// Leave it as it is, and change what the stack file has changed besides.
+    Keep,
     /// Replace it by what the stack file says.
     Overwrite,
 }
@@ -32,6 +37,8 @@ pub struct PlanOptions {
     pub on_drift: OnDrift,
     /// Remove services that the stack file no longer has.
     pub prune: bool,
+    /// How many services of a wave go at the same time; `None` for all of them.
+    pub parallel: Option<std::num::NonZeroUsize>,
 }
 
 /// What a deploy would do.
@@ -57,6 +64,8 @@ pub struct Plan {
     pub foreign: Vec<Foreign>,
     /// What a person should know.
     pub warnings: Vec<String>,
+    /// What becomes of it if it fails, and what cannot be taken back.
+    pub undo: Vec<String>,
     /// The specs to compare with before each write: what is live now, by full name.
     pub base: BTreeMap<String, Value>,
     /// What everything goes back to if it fails.
@@ -96,6 +105,11 @@ pub enum Action {
     /// It is different.
     Update {
         /// In what.
+        changes: Vec<Change>,
+    },
+    /// It has another mode (replicated, global, a job), which the engine cannot change: it is removed and made again.
+    Replace {
+        /// What is different.
         changes: Vec<Change>,
     },
     /// It is as it should be.
@@ -138,6 +152,8 @@ pub struct PlanSummary {
     pub reasons: Vec<String>,
     /// What a person should know.
     pub warnings: Vec<String>,
+    /// What becomes of it if it fails, and what cannot be taken back.
+    pub undo: Vec<String>,
 }
 
 /// A wave as output shows it.
@@ -184,6 +200,7 @@ impl Plan {
             foreign: self.foreign.clone(),
             reasons: target.order.reasons.clone(),
             warnings: self.warnings.clone(),
+            undo: self.undo.clone(),
         }
     }
 }
@@ -207,21 +224,32 @@ pub(crate) fn plan(target: &Target, live: &Live, options: PlanOptions) -> Plan {
         changed_content: files(live, target, FileState::ContentDiffers),
         removes: Vec::new(),
         foreign: Vec::new(),
+        undo: Vec::new(),
         warnings: target.order.warnings.clone(),
         base: live.services.clone(),
         previous: previous(target, live, interrupted),
         in_force: history.settled.map(|outcome| outcome.number),
         empty: false,
     };
-    plan.foreign = foreign(live, &history);
+    plan.foreign = foreign(live);
     if history.sealed {
         plan.warnings.push(
             "the records of earlier releases were sealed with a key that is gone: changes that others made since cannot be seen"
                 .to_owned(),
         );
     }
+    for gate in
+        target.services.values().filter(|wanted| wanted.gate && live.services.contains_key(&wanted.name))
+    {
+        plan.warnings.push(format!(
+            "service `{}` gives way to the gate: it is ended before the gate runs if it still runs, and removed once this \
+             release has succeeded",
+            gate.name
+        ));
+    }
     orphans(target, live, options, &mut plan);
-    waves(target, live, &history, &mut plan);
+    waves(target, live, &history, options.on_drift == OnDrift::Keep, &mut plan);
+    plan.undo = undo(target, &plan, live);
     plan
 }
 
@@ -315,7 +343,14 @@ pub(crate) fn is_gate_run(spec: &Value) -> bool {
     gate::run_of(spec).is_some() && spec::label(spec, spec::GATE_LABEL) == Some("true")
 }
 
-fn foreign(live: &Live, history: &History<'_>) -> Vec<Foreign> {
+/// The specs that the last finished release left, as far as its record can be read.
+pub(crate) fn recorded(releases: &[Release]) -> Option<&Specs> {
+    History::of(releases).specs
+}
+
+/// What others changed since.
+pub(crate) fn foreign(live: &Live) -> Vec<Foreign> {
+    let history = History::of(&live.releases);
     let mut foreign = Vec::new();
     for (name, spec) in &live.services {
         let Some(Some(recorded)) = history.specs.and_then(|specs| specs.get(name)) else { continue };
@@ -365,14 +400,21 @@ fn orphans(target: &Target, live: &Live, options: PlanOptions, plan: &mut Plan) 
     }
 }
 
-fn waves(target: &Target, live: &Live, history: &History<'_>, plan: &mut Plan) {
-    let drifted: BTreeSet<&String> = plan.foreign.iter().map(|foreign| &foreign.service).collect();
+fn waves(target: &Target, live: &Live, history: &History<'_>, keep: bool, plan: &mut Plan) {
+    // What is kept is in what is wanted.
+    let drifted: BTreeSet<&String> =
+        plan.foreign.iter().filter(|_| !keep).map(|foreign| &foreign.service).collect();
     let action = |wanted: &Wanted| {
         let Some(spec) = live.services.get(&wanted.name) else { return Action::Create };
         if is_done(wanted, live, &wanted.name) && !drifted.contains(&wanted.name) {
             return Action::Unchanged;
         }
-        Action::Update { changes: spec::update_diff(&live.localise(spec), &wanted.body) }
+        let changes = spec::update_diff(&live.localise(spec), &wanted.body);
+        if spec::mode(spec) == spec::mode(&wanted.body) {
+            Action::Update { changes }
+        } else {
+            Action::Replace { changes }
+        }
     };
     let ordinary = |wanted: &Wanted| !wanted.gate;
     let still =
@@ -380,7 +422,7 @@ fn waves(target: &Target, live: &Live, history: &History<'_>, plan: &mut Plan) {
             && plan.creates.is_empty()
             && plan.updates.is_empty()
             && plan.removes.is_empty()
-            && plan.foreign.is_empty();
+            && (plan.foreign.is_empty() || keep);
     let settled =
         still && !plan.resumes && history.settled.is_some_and(|outcome| outcome.digest == target.digest);
     plan.empty = settled;

@@ -75,6 +75,8 @@ fn release(number: u64, digest: &str, previous: Specs, outcome: Option<(State, S
             started_at: String::new(),
             who: String::new(),
             digest: digest.to_owned(),
+            source: None,
+            returns_to: None,
             creates: Vec::new(),
             previous,
             wanted: Specs::new(),
@@ -88,6 +90,7 @@ fn release(number: u64, digest: &str, previous: Specs, outcome: Option<(State, S
             digest: digest.to_owned(),
             images: BTreeMap::new(),
             rows: None,
+            applied: Vec::new(),
             specs,
         }),
         opened: true,
@@ -120,6 +123,7 @@ fn actions(plan: &Plan) -> Vec<(&str, &str)> {
             let action = match service.action {
                 Action::Create => "create",
                 Action::Update { .. } => "update",
+                Action::Replace { .. } => "replace",
                 Action::Unchanged => "unchanged",
                 Action::Run => "run",
                 Action::Skip => "skip",
@@ -164,7 +168,7 @@ fn a_foreign_change_is_seen_even_in_a_field_the_stack_file_does_not_set() {
         assert_eq!(plan.foreign.len(), 1, "{}", edit.0);
         assert!(!plan.foreign[0].changes.is_empty());
         // Overwriting it is then an update, not "unchanged".
-        let options = PlanOptions { on_drift: OnDrift::Overwrite, prune: false };
+        let options = PlanOptions { on_drift: OnDrift::Overwrite, prune: false, parallel: None };
         assert_eq!(actions(&super::plan(&target("app:2"), &live, options))[0], ("db", "update"));
     }
 }
@@ -212,7 +216,8 @@ fn services_that_the_file_no_longer_has_are_named_and_removed_only_when_asked() 
     live.services.insert("shop_old".into(), json!({ "Name": "shop_old" }));
     let kept = plan(&target("app:1"), &live, PlanOptions::default());
     assert!(kept.empty && kept.warnings.iter().any(|warning| warning.contains("shop_old")));
-    let pruned = plan(&target("app:1"), &live, PlanOptions { prune: true, on_drift: OnDrift::Stop });
+    let pruned =
+        plan(&target("app:1"), &live, PlanOptions { prune: true, on_drift: OnDrift::Stop, parallel: None });
     assert_eq!(pruned.removes, ["shop_old"]);
     assert!(!pruned.empty);
 }

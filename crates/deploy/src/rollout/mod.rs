@@ -5,12 +5,14 @@ mod objects;
 mod records;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use engine::{Api, Service};
 use jiff::Timestamp;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::converge::Watch;
@@ -19,6 +21,7 @@ use crate::error::{Error, Restored};
 use crate::event::{Event, ServiceEvent, ServiceState, Sink};
 use crate::gate::{self, Crossed};
 use crate::gate_run::{self, GateRun};
+use crate::interrupt::Wish;
 use crate::live::Live;
 use crate::plan::{Action, Plan, PlannedService, PlannedWave};
 use crate::release::State;
@@ -45,6 +48,8 @@ pub(crate) struct Rollout<'a, A> {
     pub options: &'a Options,
     /// Where events go.
     pub sink: Sink<'a>,
+    /// Configs to look for beside those of the stack: full names.
+    pub configs: Vec<String>,
     /// The specs that this release wrote, by full name, as the engine gave them back right after.
     pub written: Mutex<BTreeMap<String, Value>>,
     /// The objects that this release made: kind and full name.
@@ -57,6 +62,10 @@ enum Stop {
     Gate { gate: String, message: String, hint: Option<String>, log: Vec<String> },
     /// A service did not become what it should.
     Service { reason: String, log: Vec<String> },
+    /// The operator wants to go back.
+    Interrupted,
+    /// The operator wants to leave everything where it is.
+    Left,
     /// Something before or beside the services.
     Other(Error),
 }
@@ -82,15 +91,22 @@ impl<A: Api> Rollout<'_, A> {
         let mut crossed = None;
         match self.waves(&mut crossed).await {
             Ok(()) => {
-                let message = format!("stack {} runs release {}", self.target.stack, self.plan.number);
-                let rows = crossed.and_then(|crossed| crossed.rows);
-                self.finish(State::Succeeded, &message, rows, begun.elapsed()).await?;
+                let (stack, number) = (&self.target.stack, self.plan.number);
+                let message = match self.target.returns_to {
+                    Some(earlier) => {
+                        format!("stack {stack} runs release {number}, which is release {earlier} again")
+                    }
+                    None => format!("stack {stack} runs release {number}"),
+                };
+                self.finish(State::Succeeded, &message, crossed.as_ref(), begun.elapsed()).await?;
                 if let Err(error) = self.clean_up(State::Succeeded).await {
                     let message = format!("what earlier releases left could not be tidied up: {error}");
                     (self.sink)(Event::Warning { message });
                 }
                 Ok(message)
             }
+            // Without an outcome the record says "unfinished", and the next run continues.
+            Err(Stop::Left) => Err(Error::Left { release: self.plan.number }),
             Err(stop) => Err(self.fail(stop, crossed, begun.elapsed()).await),
         }
     }
@@ -102,9 +118,18 @@ impl<A: Api> Rollout<'_, A> {
         self.plan.waves = waves;
         result?;
         for name in &self.plan.removes {
+            self.may_go_on().await?;
             self.remove(name).await?;
         }
         Ok(())
+    }
+
+    /// Before each step: whether the operator wants to go on.
+    async fn may_go_on(&self) -> Result<(), Stop> {
+        match self.options.interrupt.stop().await {
+            None => Ok(()),
+            Some(wish) => Err(interrupted(wish)),
+        }
     }
 
     async fn each_wave(&self, waves: &[PlannedWave], crossed: &mut Option<Crossed>) -> Result<(), Stop> {
@@ -126,7 +151,14 @@ impl<A: Api> Rollout<'_, A> {
     /// written to its end, because a request that is on its way would otherwise land after everything was put back.
     async fn wave(&self, services: &[PlannedService]) -> Result<(), Stop> {
         let (failed, _) = tokio::sync::watch::channel(false);
+        let most = self.options.plan.parallel.map_or(Semaphore::MAX_PERMITS, NonZeroUsize::get);
+        let room = Semaphore::new(most.min(Semaphore::MAX_PERMITS));
         let one = async |planned| {
+            // The semaphore is never closed.
+            let _turn = room.acquire().await;
+            if *failed.borrow() {
+                return Ok(());
+            }
             let result = self.service(planned, failed.subscribe()).await;
             if result.is_err() {
                 failed.send_replace(true);
@@ -138,8 +170,9 @@ impl<A: Api> Rollout<'_, A> {
 
     async fn gate(&self, planned: &PlannedService) -> Result<Option<Crossed>, Stop> {
         let Some(wanted) = self.target.services.get(&planned.name) else { return Ok(None) };
+        self.may_go_on().await?;
         let name = gate::service_name(&wanted.name, self.plan.number);
-        gate_run::end_others(self.api, &self.target.stack, &name).await?;
+        gate_run::end_others(self.api, &self.target.stack, &wanted.name, &name).await?;
         let run = format!("{}-{}", self.plan.number, self.options.holder.nonce);
         let body = self.live.resolve(&wanted.body);
         let mut body = gate::body(&body, &name, self.plan.number, &run, &self.target.settings);
@@ -147,7 +180,16 @@ impl<A: Api> Rollout<'_, A> {
         spec::set_label(&mut body, SPEC_LABEL, &wanted.digest);
         spec::set_label(&mut body, SEAL_LABEL, &self.key.to_label());
         let run = GateRun { api: self.api, sink: self.sink, wanted, name: &name, body: &body };
-        let end = run.run().await?;
+        let end = tokio::select! {
+            end = run.run() => end?,
+            wish = self.options.interrupt.stopped() => {
+                if wish == Wish::RollBack {
+                    // Its migration is stopped in order, and says itself what is committed.
+                    run.stop().await?;
+                }
+                return Err(interrupted(wish));
+            }
+        };
         match end.verdict {
             Ok(crossed) => {
                 if let Some(message) = crossed.warning.clone() {
@@ -166,6 +208,7 @@ impl<A: Api> Rollout<'_, A> {
 
     async fn service(&self, planned: &PlannedService, mut failed: watch::Failed) -> Result<(), Stop> {
         let Some(wanted) = self.target.services.get(&planned.name) else { return Ok(()) };
+        self.may_go_on().await?;
         let body = self.body(wanted);
         let is_ours = |live: &Value| covers(&self.live.localise(&body), &self.live.localise(live));
         let before = self.api.service(&wanted.name).await?;
@@ -181,7 +224,11 @@ impl<A: Api> Rollout<'_, A> {
                 }
                 _ => Ok(service),
             },
-            (Action::Create, _) => {
+            (Action::Replace { .. }, Some(service)) => {
+                self.make_room(planned, &service).await?;
+                write::create(self.api, &wanted.name, &body, wanted.auth.as_ref(), is_ours).await
+            }
+            (Action::Create | Action::Replace { .. }, _) => {
                 write::create(self.api, &wanted.name, &body, wanted.auth.as_ref(), is_ours).await
             }
             _ => self.update(wanted, &body, &is_ours).await,
@@ -192,7 +239,26 @@ impl<A: Api> Rollout<'_, A> {
         tokio::select! {
             result = self.converge(wanted, &service, known, unchanged) => result,
             _ = failed.wait_for(|failed| *failed) => Ok(()),
+            wish = self.options.interrupt.stopped() => Err(interrupted(wish)),
         }
+    }
+
+    /// Removes a service whose mode changes, unless it is the wanted one already: a run that was interrupted here has
+    /// replaced it.
+    async fn make_room(&self, planned: &PlannedService, service: &Service) -> Result<(), Stop> {
+        let Some(wanted) = self.target.services.get(&planned.name) else { return Ok(()) };
+        if spec::mode(&service.spec) == spec::mode(&wanted.body) {
+            return Ok(());
+        }
+        let base = self.plan.base.get(&planned.name);
+        if !base.is_some_and(|base| same(base, &service.spec)) {
+            let changes = base.map(|base| spec::diff(base, &service.spec)).unwrap_or_default();
+            return Err(stop(&planned.key, &WriteError::Foreign(changes)));
+        }
+        write::remove_and_wait(self.api, &service.id).await.map_err(|error| Stop::Service {
+            reason: format!("service `{}`: {error}", planned.key),
+            log: Vec::new(),
+        })
     }
 
     fn body(&self, wanted: &Wanted) -> Value {
@@ -269,10 +335,10 @@ impl<A: Api> Rollout<'_, A> {
     async fn fail(&self, stop: Stop, crossed: Option<Crossed>, elapsed: Duration) -> Error {
         let release = self.plan.number;
         let database = crossed.as_ref().and_then(Crossed::left_behind);
-        let rows = crossed.and_then(|crossed| crossed.rows);
         let reason = match &stop {
             Stop::Gate { gate, message, .. } => format!("the gate `{gate}` was not crossed: {message}"),
             Stop::Service { reason, .. } => reason.clone(),
+            Stop::Interrupted | Stop::Left => "it was stopped".to_owned(),
             Stop::Other(error) => error.to_string(),
         };
         if self.touched(&stop) {
@@ -303,7 +369,7 @@ impl<A: Api> Rollout<'_, A> {
         let state = if restored == Restored::Whole { State::RolledBack } else { State::Incomplete };
         // What is left over is only untidy, and the next release tries again.
         let _ = self.clean_up(state).await;
-        if let Err(error) = self.finish(state, &reason, rows, elapsed).await
+        if let Err(error) = self.finish(state, &reason, crossed.as_ref(), elapsed).await
             && let Restored::Incomplete(list) = &mut restored
         {
             list.push(format!("the outcome could not be recorded: {error}"));
@@ -314,6 +380,7 @@ impl<A: Api> Rollout<'_, A> {
                 Error::Gate { release, gate, message, hint, log, restored }
             }
             Stop::Service { reason, log } => Error::Rollout { release, reason, log, restored, database },
+            Stop::Interrupted | Stop::Left => Error::Stopped { release, restored, database },
             Stop::Other(error @ (Error::ChangedContent { .. } | Error::LeaseLost { .. })) => error,
             Stop::Other(_) => Error::Rollout { release, reason, log: Vec::new(), restored, database },
         }
@@ -354,6 +421,9 @@ impl<A> Rollout<'_, A> {
             (Restored::Whole, Stop::Gate { .. }) => {
                 ("refused", format!("release {release} was refused at its gate; {before}"))
             }
+            (Restored::Whole, Stop::Interrupted) => {
+                ("rolled-back", format!("release {release} was stopped and put back; {before}"))
+            }
             (Restored::Whole, _) => {
                 ("rolled-back", format!("release {release} failed and was put back; {before}"))
             }
@@ -364,6 +434,10 @@ impl<A> Rollout<'_, A> {
         };
         (self.sink)(Event::Finished { outcome, release: Some(release), message });
     }
+}
+
+fn interrupted(wish: Wish) -> Stop {
+    if wish == Wish::Leave { Stop::Left } else { Stop::Interrupted }
 }
 
 fn stop(key: &str, error: &WriteError) -> Stop {

@@ -43,7 +43,7 @@ impl<A: Api> Rollout<'_, A> {
                 }
             }
         }
-        let fresh = observe::live(self.api, &self.target.stack, Some(self.target)).await?;
+        let fresh = observe::live(self.api, &self.target.stack, &self.configs).await?;
         self.live.networks = fresh.networks;
         self.live.secrets = fresh.secrets;
         self.live.configs = fresh.configs;

@@ -8,6 +8,8 @@ use serde_json::Value;
 
 use super::Rollout;
 use crate::error::Error;
+use crate::gate::Crossed;
+use crate::keep;
 use crate::naming::{self, NAME_LABEL};
 use crate::plan::is_gate_run;
 use crate::release::{self, Intent, Outcome, Part, Release, Specs, State};
@@ -26,6 +28,8 @@ impl<A: Api> Rollout<'_, A> {
             started_at: (self.options.clock)().to_string(),
             who: self.options.holder.who.clone(),
             digest: self.target.digest.clone(),
+            source: Some(self.options.source.clone()),
+            returns_to: self.target.returns_to,
             creates: self
                 .plan
                 .creates
@@ -84,7 +88,14 @@ impl<A: Api> Rollout<'_, A> {
             !gate && !is_gate_run(spec) && !self.plan.removes.contains(name)
         });
         let mut specs: Specs = own.map(|(name, spec)| (name.clone(), Some(spec.clone()))).collect();
-        specs.extend(self.written().iter().map(|(name, spec)| (name.clone(), Some(spec.clone()))));
+        specs.extend(self.written().iter().map(|(name, spec)| {
+            let wanted = self.target.services.get(name);
+            let kept = self.target.kept.get(name).zip(wanted).map(|(original, wanted)| {
+                let (kept, original) = (self.live.resolve(&wanted.body), self.live.resolve(original));
+                keep::without(spec, &self.live.localise(&kept), &self.live.localise(&original))
+            });
+            (name.clone(), Some(kept.unwrap_or_else(|| spec.clone())))
+        }));
         specs
     }
 
@@ -93,7 +104,7 @@ impl<A: Api> Rollout<'_, A> {
         &self,
         state: State,
         message: &str,
-        rows: Option<Vec<String>>,
+        crossed: Option<&Crossed>,
         elapsed: Duration,
     ) -> Result<(), Error> {
         let specs = self.left(state);
@@ -109,7 +120,8 @@ impl<A: Api> Rollout<'_, A> {
                 .iter()
                 .filter_map(|(name, spec)| Some((name.clone(), image(spec.as_ref()?)?)))
                 .collect(),
-            rows,
+            rows: crossed.and_then(|crossed| crossed.rows.clone()),
+            applied: crossed.map(|crossed| crossed.applied.clone()).unwrap_or_default(),
             specs,
         };
         self.write_parts(release::outcome_parts(&self.target.stack, &outcome, &self.key)?).await
@@ -164,8 +176,11 @@ impl<A: Api> Rollout<'_, A> {
             release.intent.previous.values().chain(release.intent.wanted.values()).chain(outcome)
         });
         let own = self.plan.previous.values().chain(recorded).flatten();
-        let used: BTreeSet<(FileKind, String)> =
-            own.chain(services.iter().map(|service| &service.spec)).flat_map(naming::names_in).collect();
+        let used: BTreeSet<(FileKind, &str)> = own
+            .chain(services.iter().map(|service| &service.spec))
+            .flat_map(naming::references_in)
+            .map(|used| (used.kind, used.name))
+            .collect();
         for kind in [FileKind::Secret, FileKind::Config] {
             let wanted = match kind {
                 FileKind::Secret => &self.target.secrets,
@@ -177,7 +192,7 @@ impl<A: Api> Rollout<'_, A> {
             for object in self.api.file_objects(kind, &Filter::stack(&self.target.stack)).await? {
                 let family = object.label(NAME_LABEL).is_some() || first(object.name());
                 let current = wanted.iter().any(|wanted| wanted.name == object.name());
-                if !family || current || used.contains(&(kind, object.name().to_owned())) {
+                if !family || current || used.contains(&(kind, object.name())) {
                     continue;
                 }
                 match self.api.remove_file_object(kind, &object.id).await {

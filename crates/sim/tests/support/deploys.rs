@@ -5,7 +5,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use deploy::{Deployed, Error, Event, Holder, OnDrift, Options, PlanOptions, ResolveImage};
+use deploy::{
+    Deployed, Error, Event, Holder, Interrupt, OnDrift, Options, PlanOptions, ResolveImage, Source,
+};
 use sim::Sim;
 use stackfile::{Desired, Input};
 
@@ -26,7 +28,7 @@ pub(crate) fn desired(stack: &str, text: &str) -> Desired {
 pub(crate) fn options(run: &str) -> Options {
     Options {
         resolve_image: ResolveImage::Never,
-        plan: PlanOptions { on_drift: OnDrift::Stop, prune: false },
+        plan: PlanOptions { on_drift: OnDrift::Stop, prune: false, parallel: None },
         wait_lease: Duration::from_mins(5),
         registry_auth: std::collections::BTreeMap::new(),
         holder: Holder {
@@ -36,6 +38,10 @@ pub(crate) fn options(run: &str) -> Options {
             is_gone: |_| false,
         },
         clock: || jiff::Timestamp::UNIX_EPOCH,
+        source: Source::asked(jiff::Timestamp::UNIX_EPOCH),
+        yields: true,
+        agreed: None,
+        interrupt: Interrupt::default(),
     }
 }
 

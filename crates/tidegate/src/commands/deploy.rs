@@ -1,16 +1,20 @@
 //! `tidegate deploy`.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use deploy::{OnDrift, Options, PlanOptions, ResolveImage};
+use deploy::{Interrupt, Interrupter, OnDrift, Options, PlanFile, PlanOptions, ResolveImage, Source};
 use stackfile::Desired;
 
 use crate::cli::{EngineArgs, Global};
 use crate::exit::{Code, Failure};
+use crate::interrupts::{self, OnInterrupt};
 use crate::output::progress::Progress;
 use crate::session;
+use crate::source::SourceArgs;
 use crate::stack_files::{self, StackArgs};
 
 /// Arguments of `tidegate deploy`.
@@ -22,12 +26,35 @@ pub struct DeployArgs {
     /// How to plan.
     #[command(flatten)]
     pub choices: Choices,
-    /// How long to wait for another deploy of the stack to end: 90s, 10m.
-    #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = duration)]
-    pub wait_lease: Duration,
+    /// How to go about it.
+    #[command(flatten)]
+    pub manner: Manner,
+    /// Carry out the plan that `plan --out` wrote, and refuse if anything has moved since.
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+    /// Do not yield to a release from a newer commit that went out while this one waited for its turn.
+    #[arg(long)]
+    pub even_if_superseded: bool,
+    /// What it is made from.
+    #[command(flatten)]
+    pub source: SourceArgs,
     /// Which engine.
     #[command(flatten)]
     pub engine: EngineArgs,
+}
+
+/// What `deploy` and `rollback` share.
+#[derive(Clone, Debug, Args)]
+pub struct Manner {
+    /// How long to wait for another deploy of the stack to end: 90s, 10m.
+    #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = duration)]
+    pub wait_lease: Duration,
+    /// What the first Ctrl-C or SIGTERM does; the second leaves at once.
+    #[arg(long, value_name = "WHAT", default_value = "ask")]
+    pub on_interrupt: OnInterrupt,
+    /// How many services of a wave are updated at the same time. Without it: all that wait for nothing.
+    #[arg(long, value_name = "N")]
+    pub parallel: Option<NonZeroUsize>,
 }
 
 /// Choices that `deploy` and `plan` share.
@@ -63,6 +90,8 @@ pub enum Resolve {
 pub enum Drift {
     /// Stop and show it.
     Stop,
+    /// Leave it as it is.
+    Keep,
     /// Replace it by what the stack files say.
     Overwrite,
 }
@@ -72,50 +101,83 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     deploy::parse_duration(text).ok_or_else(|| "write a duration, for example 90s, 5m or 1h30m".to_owned())
 }
 
+impl Drift {
+    /// The library's word for it.
+    pub fn choice(self) -> OnDrift {
+        match self {
+            Self::Stop => OnDrift::Stop,
+            Self::Keep => OnDrift::Keep,
+            Self::Overwrite => OnDrift::Overwrite,
+        }
+    }
+}
+
 impl Choices {
-    /// The options of the library.
-    pub async fn options(&self, desired: &Desired, wait_lease: Duration) -> Result<Options, Failure> {
+    /// The options of the library, for a plan.
+    pub async fn options(&self, desired: &Desired, source: Source) -> Result<Options, Failure> {
         let images = desired.services.iter().map(|service| service.image.as_str());
         let registry_auth =
             if self.with_registry_auth { session::registry_auth(images).await? } else { BTreeMap::new() };
-        Ok(Options {
-            resolve_image: match self.resolve_image {
-                Resolve::Always => ResolveImage::Always,
-                Resolve::Changed => ResolveImage::Changed,
-                Resolve::Never => ResolveImage::Never,
-            },
-            plan: PlanOptions {
-                on_drift: match self.on_drift {
-                    Drift::Stop => OnDrift::Stop,
-                    Drift::Overwrite => OnDrift::Overwrite,
-                },
-                prune: self.prune,
-            },
-            wait_lease,
-            registry_auth,
-            holder: session::holder()?,
-            clock: deploy::wall_clock,
-        })
+        let resolve_image = match self.resolve_image {
+            Resolve::Always => ResolveImage::Always,
+            Resolve::Changed => ResolveImage::Changed,
+            Resolve::Never => ResolveImage::Never,
+        };
+        let plan = PlanOptions { on_drift: self.on_drift.choice(), prune: self.prune, parallel: None };
+        Ok(Options { resolve_image, registry_auth, ..options(plan, source)? })
+    }
+}
+
+/// Options with nothing asked for but how to plan.
+pub fn options(plan: PlanOptions, source: Source) -> Result<Options, Failure> {
+    Ok(Options {
+        resolve_image: ResolveImage::Never,
+        plan,
+        wait_lease: Duration::ZERO,
+        registry_auth: BTreeMap::new(),
+        holder: session::holder()?,
+        clock: deploy::wall_clock,
+        source,
+        yields: false,
+        agreed: None,
+        interrupt: Interrupt::default(),
+    })
+}
+
+impl Manner {
+    /// Adds what is asked for to the options; what it gives is how the operator stops it.
+    pub fn add_to(&self, options: &mut Options) -> Interrupter {
+        options.wait_lease = self.wait_lease;
+        options.plan.parallel = self.parallel;
+        let (interrupter, interrupt) = interrupts::channel();
+        options.interrupt = interrupt;
+        interrupter
     }
 }
 
 /// Runs the command.
 pub async fn run(args: DeployArgs, global: &Global) -> Result<Code, Failure> {
     let desired = stack_files::desired(&args.stack, global)?;
-    let options = args.choices.options(&desired, args.wait_lease).await?;
+    let agreed = args.plan.as_deref().map(read_plan).transpose()?;
+    let source = args.source.source(&args.stack.files.files)?;
+    let mut options = args.choices.options(&desired, source).await?;
+    let interrupter = args.manner.add_to(&mut options);
+    (options.yields, options.agreed) = (!args.even_if_superseded, agreed);
     let client = session::connect(&args.engine).await?;
     let progress = Progress::new(global);
     let sink = |event| progress.show(&event);
+    let lease = (&client, args.stack.stack.as_str(), &options.holder);
     let work = Box::pin(deploy::deploy(&client, desired, &options, &sink));
-    let result = session::until_interrupted(work).await;
+    let result = interrupts::heeding(work, &interrupter, args.manner.on_interrupt, lease, global).await;
     progress.end();
-    match result {
-        Ok(result) => result.map(|_| Code::Ok).map_err(session::failure),
-        Err(interrupted) => {
-            let give_back = deploy::abandon_lease(&client, &args.stack.stack, &options.holder);
-            // Without an answer the lease ends by itself.
-            let _ = tokio::time::timeout(Duration::from_secs(3), give_back).await;
-            Err(interrupted)
-        }
-    }
+    result.map(|_| Code::Ok)
+}
+
+fn read_plan(path: &Path) -> Result<PlanFile, Failure> {
+    let refused = |reason: String| {
+        Failure::new(Code::Input, format!("the plan {} cannot be used: {reason}", path.display()))
+            .hint("make it with `tidegate plan --out FILE`")
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| refused(error.to_string()))?;
+    PlanFile::read(&text).map_err(|error| refused(error.to_string()))
 }

@@ -1,6 +1,6 @@
 //! `tidegate plan`.
 
-use std::time::Duration;
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -9,6 +9,7 @@ use crate::cli::{EngineArgs, Global};
 use crate::exit::{Code, Failure};
 use crate::output::progress::Progress;
 use crate::session;
+use crate::source::SourceArgs;
 use crate::stack_files::{self, StackArgs};
 
 /// Arguments of `tidegate plan`.
@@ -20,6 +21,15 @@ pub struct PlanArgs {
     /// How to plan.
     #[command(flatten)]
     pub choices: Choices,
+    /// Write the plan to a file, for `deploy --plan`.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Exit with 14 where there is something to do, and with 0 where there is nothing.
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+    /// What it is made from.
+    #[command(flatten)]
+    pub source: SourceArgs,
     /// Which engine.
     #[command(flatten)]
     pub engine: EngineArgs,
@@ -28,12 +38,20 @@ pub struct PlanArgs {
 /// Runs the command.
 pub async fn run(args: PlanArgs, global: &Global) -> Result<Code, Failure> {
     let desired = stack_files::desired(&args.stack, global)?;
-    let options = args.choices.options(&desired, Duration::ZERO).await?;
+    let source = args.source.source(&args.stack.files.files)?;
+    let options = args.choices.options(&desired, source).await?;
     let client = session::connect(&args.engine).await?;
     let progress = Progress::lines(global);
     let sink = |event| progress.show(&event);
-    let (target, plan) =
+    let (summary, file) =
         deploy::make_plan(&client, desired, &options, &sink).await.map_err(session::failure)?;
-    progress.show(&deploy::Event::Plan(plan.summary(&target)));
-    Ok(Code::Ok)
+    let empty = summary.empty;
+    progress.show(&deploy::Event::Plan(summary));
+    if let Some(path) = &args.out {
+        std::fs::write(path, file.text()).map_err(|error| {
+            Failure::new(Code::Input, format!("the plan cannot be written to {}: {error}", path.display()))
+                .hint("name a file in a folder that is there and that you may write to")
+        })?;
+    }
+    Ok(if args.detailed_exitcode && !empty { Code::Changes } else { Code::Ok })
 }

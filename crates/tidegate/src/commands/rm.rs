@@ -8,6 +8,7 @@ use deploy::Event;
 use super::deploy::duration;
 use crate::cli::{EngineArgs, Global};
 use crate::exit::{Code, Failure};
+use crate::interrupts;
 use crate::output::progress::Progress;
 use crate::session;
 
@@ -34,15 +35,7 @@ pub async fn run(args: RmArgs, global: &Global) -> Result<Code, Failure> {
     let progress = Progress::lines(global);
     let sink = |event| progress.show(&event);
     let work = Box::pin(deploy::remove(&client, &args.stack, &holder, args.wait_lease, args.timeout, &sink));
-    let removed = match session::until_interrupted(work).await {
-        Ok(removed) => removed.map_err(session::failure)?,
-        Err(interrupted) => {
-            let give_back = deploy::abandon_lease(&client, &args.stack, &holder);
-            // Without an answer the lease ends by itself.
-            let _ = tokio::time::timeout(Duration::from_secs(3), give_back).await;
-            return Err(interrupted);
-        }
-    };
+    let removed = interrupts::until_interrupted(work, (&client, &args.stack, &holder)).await?;
     let message = match (removed.services, removed.networks) {
         (0, 0) => format!("there is no stack {}: nothing was removed", args.stack),
         (services, networks) => format!(

@@ -4,6 +4,7 @@ mod bars;
 pub mod migrate;
 pub mod plan;
 pub mod progress;
+pub mod releases;
 pub mod revisions;
 pub mod status;
 

@@ -27,6 +27,7 @@ pub fn text(plan: &PlanSummary) -> String {
     if !plan.empty {
         lines.extend(plan.reasons.iter().map(|reason| format!("  because {reason}")));
     }
+    lines.extend(plan.undo.iter().map(|line| format!("  undo: {line}")));
     lines.extend(plan.warnings.iter().map(|warning| format!("  warning: {warning}")));
     lines.join("\n") + "\n"
 }
@@ -38,8 +39,11 @@ fn service_lines(service: &ServiceSummary) -> Vec<String> {
         Action::Unchanged => vec![format!("    = {name}")],
         Action::Run => vec![format!("    > {name}")],
         Action::Skip => vec![format!("    = {name} (crossed already)")],
-        Action::Update { changes } => {
-            let mut lines = vec![format!("    ~ {name}")];
+        Action::Update { changes } | Action::Replace { changes } => {
+            let mut lines = vec![match &service.action {
+                Action::Replace { .. } => format!("    -/+ {name} (another mode: removed and made again)"),
+                _ => format!("    ~ {name}"),
+            }];
             lines.extend(changes.iter().take(SHOWN).map(|change| format!("        {}", change_text(change))));
             if changes.len() > SHOWN {
                 lines.push(format!("        and {} more", changes.len() - SHOWN));
@@ -49,7 +53,8 @@ fn service_lines(service: &ServiceSummary) -> Vec<String> {
     }
 }
 
-fn change_text(change: &Change) -> String {
+/// A difference in one line.
+pub fn change_text(change: &Change) -> String {
     let Change { path, before, after } = change;
     match (before, after) {
         (Some(before), Some(after)) if before == after => format!("{path}: changed"),
