@@ -134,6 +134,7 @@ fn annotation(diagnostic: &Diagnostic) -> String {
     let kind = match diagnostic.severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
+        Severity::Note => "notice",
     };
     format!("::{kind}{place}::{}\n", escape(&message))
 }
