@@ -1,0 +1,81 @@
+//! From files to findings: the rules, the comments that silence them, the fixes.
+
+use diagnostics::{Diagnostic, Place};
+use stackfile::{Input, Loaded, Options};
+
+use crate::context::Context;
+use crate::finding::{Finding, FixState, Region};
+use crate::ignore::Ignores;
+use crate::mask::Masks;
+use crate::rule::{Draft, Rule};
+use crate::{fix, rules};
+
+/// What a check found.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// What is left after the comments that silence findings, in the order of the files.
+    pub findings: Vec<Finding>,
+    /// How many findings a comment silences.
+    pub ignored: usize,
+}
+
+/// Checks stack files. An error means that the files do not load.
+pub fn check(inputs: &[Input], options: &Options) -> Result<Checked, Vec<Diagnostic>> {
+    let loaded = load(inputs, options)?;
+    let (drafts, ignored) = drafts(&loaded, inputs);
+    let mut masks = Masks::of(&loaded.stack);
+    let prover = fix::Prover::new(inputs, options, &loaded);
+    let findings = drafts
+        .into_iter()
+        .map(|(rule, draft)| {
+            let fix = prover.prove(rule, &draft).map_or_else(FixState::Refused, FixState::Offered);
+            finding(rule, draft, fix, &mut masks)
+        })
+        .collect();
+    Ok(Checked { findings, ignored })
+}
+
+/// Loads, and masks what cannot be loaded.
+pub(crate) fn load(inputs: &[Input], options: &Options) -> Result<Loaded, Vec<Diagnostic>> {
+    stackfile::load(inputs, options).map_err(|errors| {
+        let mut masks = Masks::default();
+        errors.into_iter().map(|error| masks.diagnostic(error)).collect()
+    })
+}
+
+/// What the rules find and no comment silences, in the order of the files; and how much is silenced.
+pub(crate) fn drafts(loaded: &Loaded, inputs: &[Input]) -> (Vec<(&'static Rule, Draft)>, usize) {
+    let context = Context::new(loaded);
+    let mut found: Vec<(&'static Rule, Draft)> = Vec::new();
+    for rule in rules() {
+        found.extend((rule.check)(&context).into_iter().map(|draft| (*rule, draft)));
+    }
+    let mut ignores = Ignores::read(inputs, &loaded.stack);
+    let all = found.len();
+    found.retain(|(rule, draft)| !ignores.silence(rule, draft));
+    let ignored = all - found.len();
+    found.extend(ignores.findings());
+    found.sort_by_cached_key(|(rule, draft)| {
+        (position(inputs, &draft.place), rule.name, draft.message.clone())
+    });
+    found.dedup_by(|(a, first), (b, second)| {
+        a.name == b.name && first.place == second.place && first.message == second.message
+    });
+    (found, ignored)
+}
+
+/// Files in the order given, files that they include behind them.
+fn position(inputs: &[Input], place: &Place) -> (usize, String, usize) {
+    let name = place.source().name();
+    let index = inputs.iter().position(|input| input.name == name).unwrap_or(inputs.len());
+    (index, name.to_owned(), place.range().start)
+}
+
+pub(crate) fn finding(rule: &'static Rule, draft: Draft, fix: FixState, masks: &mut Masks) -> Finding {
+    let region = Region::of(&draft.place);
+    let severity = draft.severity.unwrap_or(rule.level);
+    let mut diagnostic = Diagnostic::new(severity, rule.name, draft.message).at(draft.place).help(draft.help);
+    diagnostic.label = draft.label;
+    diagnostic.related = draft.related;
+    Finding { rule, diagnostic: masks.diagnostic(diagnostic), region, service: draft.service, fix }
+}
