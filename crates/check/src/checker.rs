@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::finding::{Finding, FixState, Region};
 use crate::ignore::Ignores;
 use crate::mask::Masks;
-use crate::rule::{Draft, Rule};
+use crate::rule::{Draft, Proposal, Rule};
 use crate::{fix, rules};
 
 /// What a check found.
@@ -50,18 +50,44 @@ pub(crate) fn drafts(loaded: &Loaded, inputs: &[Input]) -> (Vec<(&'static Rule, 
     for rule in rules() {
         found.extend((rule.check)(&context).into_iter().map(|draft| (*rule, draft)));
     }
-    let mut ignores = Ignores::read(inputs, &loaded.stack);
+    let mut comments = Ignores::read(inputs, &loaded.stack);
     let all = found.len();
-    found.retain(|(rule, draft)| !ignores.silence(rule, draft));
+    found.retain(|(rule, draft)| !comments.silence(rule, draft));
     let ignored = all - found.len();
-    found.extend(ignores.findings());
+    found.extend(comments.findings());
     found.sort_by_cached_key(|(rule, draft)| {
         (position(inputs, &draft.place), rule.name, draft.message.clone())
     });
     found.dedup_by(|(a, first), (b, second)| {
         a.name == b.name && first.place == second.place && first.message == second.message
     });
-    (found, ignored)
+    (shared(found), ignored)
+}
+
+/// Findings of one place as one: what an anchor or a merge key brings to several services is said once.
+fn shared(found: Vec<(&'static Rule, Draft)>) -> Vec<(&'static Rule, Draft)> {
+    let mut out: Vec<(&'static Rule, Draft)> = Vec::new();
+    let mut others: Vec<Vec<String>> = Vec::new();
+    for (rule, draft) in found {
+        let same = out.iter().position(|(other, first)| {
+            let fixable = matches!(first.proposal, Proposal::UpdateConfig(_));
+            !fixable
+                && other.name == rule.name
+                && first.place == draft.place
+                && first.service != draft.service
+        });
+        match (same, &draft.service) {
+            (Some(index), Some(service)) => others[index].push(format!("`{service}`")),
+            _ => {
+                out.push((rule, draft));
+                others.push(Vec::new());
+            }
+        }
+    }
+    for ((_, draft), others) in out.iter_mut().zip(others).filter(|(_, others)| !others.is_empty()) {
+        draft.message.push_str(&format!(" (and so for {})", others.join(", ")));
+    }
+    out
 }
 
 /// Files in the order given, files that they include behind them.

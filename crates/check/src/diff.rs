@@ -13,7 +13,7 @@ enum Kind {
 }
 
 /// The difference of two texts under one name; empty if there is none.
-pub fn unified(name: &str, before: &str, after: &str) -> String {
+pub(crate) fn unified(name: &str, before: &str, after: &str) -> String {
     let lines = compare(&split(before), &split(after));
     let mut out = String::new();
     let mut at = 0;

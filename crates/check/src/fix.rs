@@ -4,12 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use diagnostics::Diagnostic;
+use diagnostics::{Diagnostic, Source};
 use serde_json::{Value, json};
 use stackfile::model::{Located, Service, UpdateConfig};
 use stackfile::{Desired, Input, Loaded, Options, Stack};
 
 use crate::checker::{Checked, check, drafts, finding, load};
+use crate::diff::unified;
 use crate::edit::{self, Change, Settings};
 use crate::finding::{Edit, Finding, Fix, FixState, Region};
 use crate::mask::Masks;
@@ -29,10 +30,13 @@ pub struct Fixed {
     pub applied: Vec<Finding>,
     /// What is left.
     pub left: Checked,
+    /// What the fixes change, as a unified diff in which secrets are masked; empty if there is nothing to fix.
+    pub diff: String,
 }
 
 /// Makes every fix that can be proven, one after the other. Writes nothing.
 pub fn fix(inputs: &[Input], options: &Options) -> Result<Fixed, Vec<Diagnostic>> {
+    let originals = inputs;
     let mut inputs = inputs.to_vec();
     let mut applied = Vec::new();
     let mut refused = BTreeSet::new();
@@ -48,7 +52,19 @@ pub fn fix(inputs: &[Input], options: &Options) -> Result<Fixed, Vec<Diagnostic>
         applied.push(finding);
     }
     let left = check(&inputs, options)?;
-    Ok(Fixed { inputs, applied, left })
+    let diff = difference(originals, &inputs, options)?;
+    Ok(Fixed { inputs, applied, left, diff })
+}
+
+/// The changed files as a diff that shows no secret.
+fn difference(before: &[Input], after: &[Input], options: &Options) -> Result<String, Vec<Diagnostic>> {
+    let mut old = Masks::of(&load(before, options)?.stack);
+    let mut new = Masks::of(&load(after, options)?.stack);
+    let source = |input: &Input| Source::new(&input.name, &input.text);
+    let changed = before.iter().zip(after).filter(|(before, after)| before.text != after.text);
+    let diffs = changed
+        .map(|(before, after)| unified(&before.name, &old.text(&source(before)), &new.text(&source(after))));
+    Ok(diffs.collect())
 }
 
 /// The first finding that can be fixed; `refused` are those that are known not to be.
@@ -238,7 +254,7 @@ fn first(errors: &[Diagnostic]) -> String {
 }
 
 fn describe(file: &str, text: &str, changes: &[Change], service: &str, set: &Settings) -> Fix {
-    let source = diagnostics::Source::new(file, text);
+    let source = Source::new(file, text);
     let edit = |(range, text): &Change| Edit {
         range: range.clone(),
         region: Region::of(&source.place(range.clone())),

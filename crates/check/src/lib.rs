@@ -25,10 +25,8 @@ mod secret;
 mod testing;
 
 pub use checker::{Checked, check};
-pub use diff::unified;
 pub use docs::{explain, rules_markdown};
 pub use finding::{Edit, Finding, Fix, FixState, Region};
 pub use fix::{Fixed, fix};
-pub use mask::masked;
 pub use rule::{Example, Rule};
 pub use rules::{nearest, rule, rules};

@@ -67,13 +67,22 @@ impl Masks {
         diagnostic
     }
 
+    /// A text, without its secrets.
+    pub(crate) fn text(&mut self, source: &Source) -> String {
+        self.masked(source).source.text().to_owned()
+    }
+
     fn place(&mut self, place: &Place) -> Place {
-        let index = self.done.iter().position(|masked| masked.original == *place.source());
+        self.masked(place.source()).place(place)
+    }
+
+    fn masked(&mut self, source: &Source) -> &Masked {
+        let index = self.done.iter().position(|masked| masked.original == *source);
         let index = index.unwrap_or_else(|| {
-            self.done.push(Masked::new(place.source(), &self.known));
+            self.done.push(Masked::new(source, &self.known));
             self.done.len() - 1
         });
-        self.done[index].place(place)
+        &self.done[index]
     }
 }
 
@@ -110,11 +119,6 @@ impl Masked {
         }
         at - removed + added
     }
-}
-
-/// A text with its secrets masked, as far as the text alone tells them.
-pub fn masked(text: &str) -> String {
-    replace(text, &united(parts(text)))
 }
 
 fn replace(text: &str, parts: &[Range<usize>]) -> String {
@@ -251,7 +255,7 @@ mod tests {
             ("  - \"DB_PASSWORD=a\\\"hunter2\"\n", "  - \"DB_PASSWORD=***\"\n"),
             ("secrets: [db_password]\n", "secrets: [db_password]\n"),
         ] {
-            let got = masked(text);
+            let got = Masks::default().text(&Source::new("a.yml", text));
             assert!(!got.contains("hunter2"), "{text} is {got}");
             assert_eq!(got, wanted, "{text}");
         }

@@ -32,6 +32,8 @@ pub enum Code {
     Timeout = 11,
     /// Stopped by SIGINT or SIGTERM.
     Interrupted = 12,
+    /// `check` found what `--level` fails for.
+    Findings = 13,
 }
 
 /// How a command fails: what happened to what, what to do next, and the code.

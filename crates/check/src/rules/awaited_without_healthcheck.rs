@@ -49,18 +49,17 @@ fn check(context: &Context<'_>) -> Vec<Draft> {
 
 fn draft(service: &Service, context: &Context<'_>) -> Option<Draft> {
     let waiting = context.waiting_for(service);
-    let (first, entry) = waiting.first()?;
-    let more = match waiting.len() {
-        1 => String::new(),
-        number => format!(" and {} more", number - 1),
-    };
+    let (_, entry) = waiting.first()?;
+    let names: Vec<String> = waiting.iter().map(|(other, _)| format!("`{}`", other.name)).collect();
+    let verb = if names.len() == 1 { "waits" } else { "wait" };
     let wanted = match entry.condition {
         Condition::ServiceHealthy => "be healthy",
         _ => "run",
     };
     let message = format!(
-        "`{}`{more} waits for `{}` to {wanted}, which has no healthcheck: it counts as soon as its process starts",
-        first.name, service.name
+        "{} {verb} for `{}` to {wanted}, which has no healthcheck: it counts as soon as its process starts",
+        names.join(", "),
+        service.name
     );
     let draft =
         Draft::at(&service.place, message, "add a `healthcheck` that passes when the service answers")
@@ -78,7 +77,7 @@ mod tests {
     fn the_service_is_pointed_to_once() {
         let text = "services:\n  a: { image: x, depends_on: [d] }\n  b: { image: x, depends_on: [d] }\n  d:\n    image: y\n";
         assert_eq!(places(&RULE, text), ["4:3 d"]);
-        assert!(drafts(&RULE, &[text])[0].message.starts_with("`a` and 1 more waits for `d` to run"));
+        assert!(drafts(&RULE, &[text])[0].message.starts_with("`a`, `b` wait for `d` to run"));
     }
 
     #[test]
