@@ -76,12 +76,11 @@ fn shared(found: Vec<(&'static Rule, Draft)>) -> Vec<(&'static Rule, Draft)> {
                 && first.place == draft.place
                 && first.service != draft.service
         });
-        match (same, &draft.service) {
-            (Some(index), Some(service)) => others[index].push(format!("`{service}`")),
-            _ => {
-                out.push((rule, draft));
-                others.push(Vec::new());
-            }
+        if let (Some(index), Some(service)) = (same, &draft.service) {
+            others[index].push(format!("`{service}`"));
+        } else {
+            out.push((rule, draft));
+            others.push(Vec::new());
         }
     }
     for ((_, draft), others) in out.iter_mut().zip(others).filter(|(_, others)| !others.is_empty()) {

@@ -112,11 +112,21 @@ fn insertion(text: &str, service: &Block, missing: &Settings) -> Result<Change, 
     Ok(in_lines(text, current, step, &path[depth..], missing))
 }
 
-/// `, deploy: { update_config: { order: stop-first } }` before the closing brace.
+/// `, deploy: { update_config: { order: stop-first } }` before the closing brace, or before that of the mapping
+/// inside of it that is there already.
 fn in_braces(text: &str, braces: &Range<usize>, path: &[&str], missing: &Settings) -> Result<Change, String> {
     let inner = text.get(braces.start + 1..braces.end - 1).unwrap_or_default();
-    if let Some(there) = path.first().filter(|key| inner.contains(&format!("{key}:"))) {
-        return Err(format!("`{there}` of the service cannot be edited: it is written inside of braces"));
+    if let Some((key, rest)) = path.split_first()
+        && let Some(value) = value_in_braces(inner, key)
+    {
+        let value = value.start + braces.start + 1..value.end + braces.start + 1;
+        let written = text.get(value.clone()).unwrap_or_default();
+        if !(written.starts_with('{') && written.ends_with('}')) {
+            return Err(format!(
+                "`{key}` of the service cannot be edited: inside of the braces it is `{written}`"
+            ));
+        }
+        return in_braces(text, &value, rest, missing);
     }
     let content = inner.trim_end();
     let at = braces.start + 1 + content.len();
@@ -126,8 +136,40 @@ fn in_braces(text: &str, braces: &Range<usize>, path: &[&str], missing: &Setting
     for key in path.iter().rev() {
         entry = format!("{key}: {{ {entry} }}");
     }
-    let end = if content.len() == inner.len() && content.is_empty() { " " } else { "" };
+    let end = if inner.is_empty() { " " } else { "" };
     Ok((at..at, format!("{separator}{entry}{end}")))
+}
+
+/// Where the value of a key is in the text between two braces.
+fn value_in_braces(inner: &str, key: &str) -> Option<Range<usize>> {
+    let mut start = 0;
+    for item in items(inner) {
+        let shown = item.trim();
+        let value = shown.strip_prefix(key).and_then(|rest| rest.trim_start().strip_prefix(':'));
+        if let Some(value) = value {
+            let end = start + item.trim_end().len();
+            return Some(end - value.trim_start().len()..end);
+        }
+        start += item.len() + 1;
+    }
+    None
+}
+
+/// The parts between the commas that are in no quotes and no further brackets.
+fn items(inner: &str) -> Vec<&str> {
+    let (mut depth, mut quote) = (0_usize, None);
+    let split = |c: char| {
+        match (quote, c) {
+            (Some(open), _) if c == open => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '{' | '[') => depth += 1,
+            (None, '}' | ']') => depth = depth.saturating_sub(1),
+            (None, _) => return c == ',' && depth == 0,
+        }
+        false
+    };
+    inner.split(split).collect()
 }
 
 /// Lines at the end of a block.
@@ -186,6 +228,14 @@ mod tests {
                 "services:\n  a:\n    image: x\n    deploy:\n      update_config: { order: stop-first, parallelism: 1 }\n",
             ),
             (
+                "services:\n  a: { image: \"x,y\", deploy: { replicas: 1, update_config: { delay: 1s } }, init: true }\n",
+                "services:\n  a: { image: \"x,y\", deploy: { replicas: 1, update_config: { delay: 1s, order: stop-first, parallelism: 1 } }, init: true }\n",
+            ),
+            (
+                "services:\n  a: { image: x, deploy: {} }\n",
+                "services:\n  a: { image: x, deploy: { update_config: { order: stop-first, parallelism: 1 } } }\n",
+            ),
+            (
                 "services:\n  a: { image: x }\n",
                 "services:\n  a: { image: x, deploy: { update_config: { order: stop-first, parallelism: 1 } } }\n",
             ),
@@ -211,10 +261,6 @@ mod tests {
             ),
             ("x-d: &d { replicas: 2 }\nservices:\n  a:\n    image: x\n    deploy: *d\n", "alias"),
             ("services: { a: { image: x } }\n", "braces"),
-            (
-                "services:\n  a:\n    image: x\n    deploy: { update_config: { order: start-first } }\n",
-                "braces",
-            ),
             (
                 "services:\n  a:\n    image: x\n    deploy:\n      update_config:\n        order: ${O:-start-first}\n",
                 "by hand",

@@ -2,12 +2,14 @@
 //!
 //! The oracle is not a part of the project; without it this test says so and passes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use check::{FixState, Fixed};
+use common::verify;
 use serde_json::Value;
 use stackfile::{Input, Options};
+
+mod common;
 
 fn cases() -> Vec<(PathBuf, Value)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance/stackfile");
@@ -45,67 +47,22 @@ fn read(folder: &Path, meta: &Value) -> (Vec<Input>, Options) {
     (files.iter().map(read).collect(), options)
 }
 
-/// The requests of files, each service's `UpdateConfig` apart.
-fn requests(inputs: &[Input], options: &Options) -> (Value, BTreeMap<String, Value>) {
-    let loaded = stackfile::load(inputs, options).expect("the files load");
-    let desired = stackfile::convert(&loaded.stack, "x").expect("the files convert");
-    let mut requests = stackfile::requests(&desired);
-    let mut updates = BTreeMap::new();
-    for request in
-        requests.as_array_mut().into_iter().flatten().filter(|request| request["kind"] == "service")
-    {
-        let name = request["name"].as_str().unwrap_or_default().trim_start_matches("x_").to_owned();
-        let update = request["body"].as_object_mut().and_then(|body| body.remove("UpdateConfig"));
-        updates.insert(name, update.unwrap_or_default());
-    }
-    (requests, updates)
-}
-
-/// The lines of a text that an edit keeps, in order.
-fn keeps_every_comment(before: &str, after: &str) -> bool {
-    let comments = |text: &str| -> Vec<String> {
-        text.lines().filter(|line| line.trim_start().starts_with('#')).map(str::to_owned).collect()
-    };
-    comments(before) == comments(after)
-}
-
-fn verify(id: &str, inputs: &[Input], options: &Options, fixed: &Fixed) {
-    let (before, old) = requests(inputs, options);
-    let (after, new) = requests(&fixed.inputs, options);
-    assert_eq!(before, after, "{id}: a fix changed more than an UpdateConfig");
-    let meant: BTreeSet<&str> =
-        fixed.applied.iter().filter_map(|finding| finding.service.as_deref()).collect();
-    for (service, update) in &old {
-        if !meant.contains(service.as_str()) {
-            assert_eq!(new.get(service), Some(update), "{id}: {service} was not to be changed");
-        }
-    }
-    for (before, after) in inputs.iter().zip(&fixed.inputs) {
-        assert!(keeps_every_comment(&before.text, &after.text), "{id}: a comment is lost");
-    }
-    let offered = |finding: &&check::Finding| matches!(finding.fix, FixState::Offered(_));
-    assert_eq!(fixed.left.findings.iter().filter(offered).count(), 0, "{id}: something is left to fix");
-}
-
 #[test]
 fn fixes_of_real_files_change_nothing_but_what_they_may() {
-    let (mut files, mut findings, mut fixes, mut refused) = (0, BTreeMap::new(), 0, BTreeMap::new());
+    let (mut stacks, mut made) = (0, 0);
+    let mut findings: BTreeMap<&str, usize> = BTreeMap::new();
     for (folder, meta) in cases() {
         let id = folder.display().to_string();
         let (inputs, options) = read(&folder, &meta);
         let checked = check::check(&inputs, &options).unwrap_or_else(|errors| panic!("{id}: {errors:?}"));
-        files += 1;
         for finding in &checked.findings {
-            *findings.entry(finding.rule.name).or_insert(0) += 1;
+            *findings.entry(finding.rule.name).or_default() += 1;
         }
         let fixed = check::fix(&inputs, &options).unwrap_or_else(|errors| panic!("{id}: {errors:?}"));
-        fixes += fixed.applied.len();
-        for finding in fixed.left.findings.iter().filter(|finding| finding.rule.name == "no-update-config") {
-            if let FixState::Refused(reason) = &finding.fix {
-                *refused.entry(reason.clone()).or_insert(0) += 1;
-            }
-        }
         verify(&id, &inputs, &options, &fixed);
+        stacks += 1;
+        made += fixed.applied.len();
     }
-    eprintln!("{files} stacks, {fixes} fixes, findings {findings:#?}, not fixed {refused:#?}");
+    eprintln!("{stacks} stacks, {made} fixes, findings: {findings:#?}");
+    assert!(stacks == 0 || made > 0, "nothing was fixed, so nothing was tested");
 }

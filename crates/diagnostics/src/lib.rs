@@ -165,7 +165,15 @@ impl Diagnostic {
 
     /// A finding of any severity, without a place yet.
     pub fn new(severity: Severity, code: &'static str, message: impl Into<String>) -> Self {
-        Self { severity, code, message: message.into(), place: None, label: None, related: Vec::new(), help: None }
+        Self {
+            severity,
+            code,
+            message: message.into(),
+            place: None,
+            label: None,
+            related: Vec::new(),
+            help: None,
+        }
     }
 
     /// The same, at a place.

@@ -37,7 +37,9 @@ networks:
 
 fn check(context: &Context<'_>) -> Vec<Draft> {
     let owned = context.stack.networks.iter().filter(|(_, network)| !network.external.external);
-    let without = owned.filter(|(_, network)| network.ipam.config.iter().all(|pool| pool.subnet.is_none()));
+    let without = owned.filter(|(_, network)| {
+        network.ipam.config.iter().all(|pool| pool.subnet.as_ref().is_none_or(|subnet| subnet.is_empty()))
+    });
     let draft = |name: &str, place| {
         let message = format!("the network `{name}` has no subnet: nothing can be checked against clashes");
         let help = "write `ipam.config` with a `subnet` that is free where the nodes are";
@@ -55,6 +57,7 @@ mod tests {
     fn networks_of_the_stack_need_a_subnet() {
         let with = |network: &str| format!("services: {{ a: {{ image: x }} }}\nnetworks:\n  n: {network}\n");
         assert_eq!(places(&RULE, &with("{}")), ["3:3 n"]);
+        assert_eq!(places(&RULE, &with("{ ipam: { config: [{ subnet: \"${UNSET}\" }] } }")), ["3:3 n"]);
         assert!(places(&RULE, &with("{ external: true }")).is_empty());
         assert!(places(&RULE, &with("{ ipam: { config: [{ subnet: 10.0.0.0/24 }] } }")).is_empty());
     }

@@ -46,7 +46,13 @@ fn check(context: &Context<'_>) -> Vec<Draft> {
     let mut seen: Vec<(Addresses, &str, &str, &Place)> = Vec::new();
     let mut out = Vec::new();
     for (name, network) in context.stack.networks.iter().filter(|(_, network)| !network.external.external) {
-        for subnet in network.ipam.config.iter().filter_map(|pool| pool.subnet.as_ref()) {
+        for subnet in network
+            .ipam
+            .config
+            .iter()
+            .filter_map(|pool| pool.subnet.as_ref())
+            .filter(|subnet| !subnet.is_empty())
+        {
             let Some(addresses) = parse(subnet) else {
                 let message = format!("`{}` of the network `{name}` is no subnet", subnet.value);
                 out.push(Draft::at(

@@ -2,6 +2,7 @@
 //! nothing without `--fix`.
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 
 use ::check::{Checked, Fixed, Rule};
@@ -161,11 +162,18 @@ fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let beside = path.with_file_name(format!(".{name}.tidegate-{}", std::process::id()));
     let written = fs::write(&beside, text)
-        .and_then(|()| fs::set_permissions(&beside, fs::metadata(&path)?.permissions()))
+        .and_then(|()| like(&beside, &fs::metadata(&path)?))
         .and_then(|()| fs::rename(&beside, &path));
     if written.is_err() {
         // What could not take its place is of no use.
         let _ = fs::remove_file(&beside);
     }
     written
+}
+
+/// Gives a new file the permissions and, where that is allowed, the owner of the one that it replaces.
+fn like(path: &Path, old: &fs::Metadata) -> std::io::Result<()> {
+    // Only root may give a file away; for everybody else it is theirs, as with an editor.
+    let _ = chown(path, Some(old.uid()), Some(old.gid()));
+    fs::set_permissions(path, old.permissions())
 }
