@@ -1,14 +1,16 @@
 //! From files to findings: the rules, the comments that silence them, the fixes.
 
 use diagnostics::{Diagnostic, Place};
-use stackfile::{Input, Loaded, Options};
+use stackfile::{Desired, Input, Loaded, Options};
 
 use crate::context::Context;
 use crate::finding::{Finding, FixState, Region};
 use crate::ignore::Ignores;
 use crate::mask::Masks;
+use crate::proof::State;
 use crate::rule::{Draft, Proposal, Rule};
-use crate::{fix, rules};
+use crate::rules;
+use crate::snapshot::NAME;
 
 /// What a check found.
 #[derive(Clone, Debug)]
@@ -21,36 +23,48 @@ pub struct Checked {
 
 /// Checks stack files. An error means that the files do not load.
 pub fn check(inputs: &[Input], options: &Options) -> Result<Checked, Vec<Diagnostic>> {
-    let loaded = load(inputs, options)?;
-    let (drafts, ignored) = drafts(&loaded, inputs);
-    let mut masks = Masks::of(&loaded.stack);
-    let prover = fix::Prover::new(inputs, options, &loaded);
-    let findings = drafts
-        .into_iter()
-        .map(|(rule, draft)| {
-            let fix = prover.prove(rule, &draft).map_or_else(FixState::Refused, FixState::Offered);
-            finding(rule, draft, fix, &mut masks)
-        })
-        .collect();
-    Ok(Checked { findings, ignored })
+    Ok(report(&State::load(inputs.to_vec(), options)?))
 }
 
-/// Loads, and masks what cannot be loaded.
-pub(crate) fn load(inputs: &[Input], options: &Options) -> Result<Loaded, Vec<Diagnostic>> {
-    stackfile::load(inputs, options).map_err(|errors| {
-        let mut masks = Masks::default();
-        errors.into_iter().map(|error| masks.diagnostic(error)).collect()
-    })
+/// The findings of files, each with its fix.
+pub(crate) fn report(state: &State) -> Checked {
+    let mut masks = Masks::of(state.stack());
+    let found = state.found.iter().map(|(rule, draft)| {
+        let fix = state.prove(rule, draft).map(|(fix, _)| fix);
+        finding(rule, draft, fix.map_or_else(FixState::Refused, FixState::Offered), &mut masks)
+    });
+    Checked { findings: found.collect(), ignored: state.ignored }
 }
+
+/// Files that load, and the requests that they come to.
+pub(crate) struct Files {
+    pub(crate) loaded: Loaded,
+    pub(crate) converted: Result<Desired, Vec<Diagnostic>>,
+}
+
+impl Files {
+    /// Loads, and masks what cannot be loaded.
+    pub(crate) fn load(inputs: &[Input], options: &Options) -> Result<Self, Vec<Diagnostic>> {
+        let loaded = stackfile::load(inputs, options).map_err(|errors| {
+            let mut masks = Masks::default();
+            errors.into_iter().map(|error| masks.diagnostic(error)).collect::<Vec<_>>()
+        })?;
+        let converted = stackfile::convert(&loaded.stack, NAME);
+        Ok(Self { loaded, converted })
+    }
+}
+
+/// What a rule found.
+pub(crate) type Found = (&'static Rule, Draft);
 
 /// What the rules find and no comment silences, in the order of the files; and how much is silenced.
-pub(crate) fn drafts(loaded: &Loaded, inputs: &[Input]) -> (Vec<(&'static Rule, Draft)>, usize) {
-    let context = Context::new(loaded);
-    let mut found: Vec<(&'static Rule, Draft)> = Vec::new();
+pub(crate) fn found(files: &Files, inputs: &[Input]) -> (Vec<Found>, usize) {
+    let context = Context::new(files);
+    let mut found: Vec<Found> = Vec::new();
     for rule in rules() {
         found.extend((rule.check)(&context).into_iter().map(|draft| (*rule, draft)));
     }
-    let mut comments = Ignores::read(inputs, &loaded.stack);
+    let mut comments = Ignores::read(inputs, &files.loaded.stack);
     let all = found.len();
     found.retain(|(rule, draft)| !comments.silence(rule, draft));
     let ignored = all - found.len();
@@ -65,8 +79,8 @@ pub(crate) fn drafts(loaded: &Loaded, inputs: &[Input]) -> (Vec<(&'static Rule, 
 }
 
 /// Findings of one place as one: what an anchor or a merge key brings to several services is said once.
-fn shared(found: Vec<(&'static Rule, Draft)>) -> Vec<(&'static Rule, Draft)> {
-    let mut out: Vec<(&'static Rule, Draft)> = Vec::new();
+fn shared(found: Vec<Found>) -> Vec<Found> {
+    let mut out: Vec<Found> = Vec::new();
     let mut others: Vec<Vec<String>> = Vec::new();
     for (rule, draft) in found {
         let same = out.iter().position(|(other, first)| {
@@ -96,11 +110,13 @@ fn position(inputs: &[Input], place: &Place) -> (usize, String, usize) {
     (index, name.to_owned(), place.range().start)
 }
 
-pub(crate) fn finding(rule: &'static Rule, draft: Draft, fix: FixState, masks: &mut Masks) -> Finding {
+/// A finding to hand out.
+pub(crate) fn finding(rule: &'static Rule, draft: &Draft, fix: FixState, masks: &mut Masks) -> Finding {
     let region = Region::of(&draft.place);
     let severity = draft.severity.unwrap_or(rule.level);
-    let mut diagnostic = Diagnostic::new(severity, rule.name, draft.message).at(draft.place).help(draft.help);
-    diagnostic.label = draft.label;
-    diagnostic.related = draft.related;
-    Finding { rule, diagnostic: masks.diagnostic(diagnostic), region, service: draft.service, fix }
+    let mut diagnostic =
+        Diagnostic::new(severity, rule.name, &draft.message).at(draft.place.clone()).help(&draft.help);
+    diagnostic.label.clone_from(&draft.label);
+    diagnostic.related.clone_from(&draft.related);
+    Finding { rule, diagnostic: masks.diagnostic(diagnostic), region, service: draft.service.clone(), fix }
 }

@@ -3,22 +3,32 @@
 
 use diagnostics::{Diagnostic, Place};
 use stackfile::model::{Healthcheck, Located, Service, UpdateConfig};
-use stackfile::{Condition, Dependency, Loaded, Stack};
+use stackfile::{Condition, Dependency, Stack};
+
+use crate::checker::Files;
 
 /// A loaded stack, for the rules.
 pub(crate) struct Context<'a> {
     pub(crate) stack: &'a Stack,
-    /// What loading found.
-    pub(crate) warnings: &'a [Diagnostic],
+    /// What loading and converting found that does not stop them.
+    pub(crate) warnings: Vec<&'a Diagnostic>,
+    /// Why the files do not come to requests, if they do not.
+    pub(crate) refusals: &'a [Diagnostic],
     /// The service that `x-tidegate.gate.service` names.
     gate: Option<String>,
 }
 
 impl<'a> Context<'a> {
-    pub(crate) fn new(loaded: &'a Loaded) -> Self {
-        let extension = loaded.stack.extensions.get("x-tidegate").map(stackfile::model::Extension::to_json);
+    pub(crate) fn new(files: &'a Files) -> Self {
+        let stack = &files.loaded.stack;
+        let extension = stack.extensions.get("x-tidegate").map(stackfile::model::Extension::to_json);
         let gate = extension.and_then(|value| Some(value.pointer("/gate/service")?.as_str()?.to_owned()));
-        Self { stack: &loaded.stack, warnings: &loaded.warnings, gate }
+        let converting = files.converted.as_ref().map(|desired| desired.warnings.as_slice());
+        let (more, refusals) = match converting {
+            Ok(warnings) => (warnings, &[][..]),
+            Err(errors) => (&[][..], errors.as_slice()),
+        };
+        Self { stack, warnings: files.loaded.warnings.iter().chain(more).collect(), refusals, gate }
     }
 
     pub(crate) fn services(&self) -> impl Iterator<Item = &'a Service> + use<'a> {

@@ -198,7 +198,7 @@ mod tests {
 
     fn edited(text: &str) -> Result<String, String> {
         let inputs = testing::inputs(&[text]);
-        let stack = testing::load(&inputs).stack;
+        let stack = testing::load(&inputs).loaded.stack;
         let (_, changes) =
             update_config(&inputs, &stack.services["a"], &[("order", "stop-first"), ("parallelism", "1")])?;
         Ok(apply(text, &changes))

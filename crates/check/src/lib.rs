@@ -6,7 +6,8 @@
 //! ```
 //!
 //! One rule, one file in `rules/`: its explanation, its check and its tests. `blocks` knows where things stand in
-//! the text, `edit` makes a change of it, `fix` proves that the change does only what it may.
+//! the text, `edit` makes a change of it, `proof` shows that the change does only
+//! what it may.
 
 mod blocks;
 mod checker;
@@ -18,9 +19,11 @@ mod finding;
 mod fix;
 mod ignore;
 mod mask;
+mod proof;
 mod rule;
 mod rules;
 mod secret;
+mod snapshot;
 #[cfg(test)]
 mod testing;
 

@@ -13,6 +13,9 @@ use stackfile::Stack;
 
 use crate::secret;
 
+/// What the first line of a private key ends with, and its last one begins with.
+const KEY_START: &str = "PRIVATE KEY-----";
+const KEY_END: &str = "-----END";
 /// What stands for a secret, whatever its length.
 const MASK: &str = "***";
 
@@ -36,8 +39,8 @@ static ITEM: LazyLock<Option<Regex>> = LazyLock::new(|| {
 /// The sources of one check, masked.
 #[derive(Default)]
 pub(crate) struct Masks {
-    /// Where the model says that a secret is.
-    known: Vec<Place>,
+    /// The variables that are secrets, and where the model says that each is.
+    known: Vec<(String, Place)>,
     done: Vec<Masked>,
 }
 
@@ -50,13 +53,18 @@ struct Masked {
 
 impl Masks {
     pub(crate) fn of(stack: &Stack) -> Self {
-        let services = stack.services.values();
-        let variables = services.flat_map(|service| &service.environment);
-        let secrets = variables.filter(|(name, value)| {
-            let text = value.value.as_deref().unwrap_or_default();
-            secret::is_name(name) || secret::is_value(text)
-        });
-        Self { known: secrets.map(|(_, value)| value.place.clone()).collect(), done: Vec::new() }
+        let mut known = Vec::new();
+        for service in stack.services.values() {
+            for (name, value) in &service.environment {
+                let text = value.value.as_deref().unwrap_or_default();
+                // What an `env_file` brings is not in this text.
+                let elsewhere = service.env_file.iter().any(|file| file.path.place == value.place);
+                if !elsewhere && (secret::is_name(name) || secret::is_value(text)) {
+                    known.push((name.clone(), value.place.clone()));
+                }
+            }
+        }
+        Self { known, done: Vec::new() }
     }
 
     /// The same diagnostic, with places that show no secret.
@@ -87,15 +95,11 @@ impl Masks {
 }
 
 impl Masked {
-    fn new(original: &Source, known: &[Place]) -> Self {
+    fn new(original: &Source, known: &[(String, Place)]) -> Self {
         let text = original.text();
         let mut found = parts(text);
-        found.extend(
-            known
-                .iter()
-                .filter(|place| place.source() == original)
-                .map(|place| value_of(text, place.range())),
-        );
+        let here = known.iter().filter(|(_, place)| place.source() == original);
+        found.extend(here.map(|(name, place)| value_of(text, name, place.range())));
         let parts = united(found);
         let source = Source::new(original.name(), replace(text, &parts));
         Self { original: original.clone(), source, parts }
@@ -148,13 +152,15 @@ fn united(mut parts: Vec<Range<usize>>) -> Vec<Range<usize>> {
 }
 
 /// The part of an environment's entry that is its value; nothing, if that is only a reference or no secret.
-fn value_of(text: &str, range: Range<usize>) -> Range<usize> {
+fn value_of(text: &str, name: &str, range: Range<usize>) -> Range<usize> {
     let entry = text.get(range.clone()).unwrap_or_default();
-    // In a list an entry is `NAME=value`, with or without quotes.
-    let name = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || c == '_');
-    let before = entry.split_once('=').filter(|(before, _)| name(before.trim_start_matches(['"', '\''])));
-    let start = range.start + before.map_or(0, |(before, _)| before.len() + 1);
-    trimmed(text, start..range.end)
+    // In a list an entry is `NAME=value` or a bare `NAME`, with or without quotes.
+    let bare = entry.trim_start_matches(['"', '\'']);
+    match bare.strip_prefix(name) {
+        Some(rest) if rest.starts_with('=') => trimmed(text, range.end - rest.len() + 1..range.end),
+        Some(rest) if rest.trim_matches(['"', '\'']).is_empty() => range.start..range.start,
+        _ => trimmed(text, range),
+    }
 }
 
 /// Without quotes around it; empty if there is no secret in it.
@@ -169,30 +175,45 @@ fn trimmed(text: &str, range: Range<usize>) -> Range<usize> {
     start..start + value.len()
 }
 
+/// What the lines below a secret are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Below {
+    /// Not a part of it.
+    Nothing,
+    /// A part, if they are indented more than this.
+    Indented(usize),
+    /// A part, up to the end of a key.
+    Key,
+}
+
 /// The secrets that the text itself shows.
 fn parts(text: &str) -> Vec<Range<usize>> {
     let mut parts = Vec::new();
-    // A value that goes on in lines that are indented more than this.
-    let mut running: Option<usize> = None;
+    let mut below = Below::Nothing;
     let mut start = 0;
     for line in text.split_inclusive('\n') {
         let indent = line.len() - line.trim_start().len();
-        let blank = line.trim().is_empty();
-        if running.is_some_and(|outer| indent > outer || blank) {
-            parts.push(
-                start + indent.min(line.len())..start + line.trim_end().len().max(indent.min(line.len())),
-            );
+        let goes_on = match below {
+            Below::Nothing => false,
+            Below::Indented(outer) => indent > outer || line.trim().is_empty(),
+            Below::Key => true,
+        };
+        if goes_on {
+            parts.push(start + indent..start + line.trim_end().len().max(indent));
+            if below == Below::Key && line.contains(KEY_END) {
+                below = Below::Nothing;
+            }
         } else {
-            running = line_parts(text, line, start, &mut parts).then_some(indent);
+            below = line_parts(text, line, start, &mut parts, indent);
         }
         start += line.len();
     }
     parts
 }
 
-/// The secrets of a line; `true` if the last one may go on below it.
-fn line_parts(text: &str, line: &str, start: usize, parts: &mut Vec<Range<usize>>) -> bool {
-    let mut runs = false;
+/// The secrets of a line, and what is below the last one.
+fn line_parts(text: &str, line: &str, start: usize, parts: &mut Vec<Range<usize>>, indent: usize) -> Below {
+    let mut below = Below::Nothing;
     for found in NAME.iter().flat_map(|name| name.captures_iter(line)) {
         let (Some(all), Some(name)) = (found.get(0), found.get(1)) else { continue };
         // The keys under which a file lists its secrets.
@@ -210,16 +231,19 @@ fn line_parts(text: &str, line: &str, start: usize, parts: &mut Vec<Range<usize>
             let from = start + all.end();
             parts.push(trimmed(text, from..from + without_comment(value.as_str())));
         }
-        runs = block || value.end() == rest.trim_end().len();
+        let runs = block || value.end() == rest.trim_end().len();
+        below = if runs { Below::Indented(indent) } else { Below::Nothing };
     }
     if let Some(password) = secret::url_password(line) {
         parts.push(start + password.start..start + password.end);
     }
-    if let Some(at) = line.find("PRIVATE KEY-----") {
-        parts.push(start + at + "PRIVATE KEY-----".len()..start + line.trim_end().len());
-        runs = true;
+    if let Some(at) = line.find(KEY_START) {
+        parts.push(start + at + KEY_START.len()..start + line.trim_end().len());
+        if !line.contains(KEY_END) {
+            below = Below::Key;
+        }
     }
-    runs
+    below
 }
 
 /// The length of a value without the comment behind it.
@@ -253,6 +277,10 @@ mod tests {
             ("  DB_PASSWORD: hunter2,hunter2\n", "  DB_PASSWORD: ***\n"),
             ("  DB_PASSWORD: \"a\\\"hunter2\" # x\n", "  DB_PASSWORD: \"***\" # x\n"),
             ("  - \"DB_PASSWORD=a\\\"hunter2\"\n", "  - \"DB_PASSWORD=***\"\n"),
+            (
+                "  CERT: |\n    -----BEGIN RSA PRIVATE KEY-----\n    hunter2\n    -----END RSA PRIVATE KEY-----\n  B: c\n",
+                "  CERT: |\n    -----BEGIN RSA PRIVATE KEY-----\n    ***\n    ***\n  B: c\n",
+            ),
             ("secrets: [db_password]\n", "secrets: [db_password]\n"),
         ] {
             let got = Masks::default().text(&Source::new("a.yml", text));

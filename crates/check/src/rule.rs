@@ -32,7 +32,7 @@ pub struct Example {
 }
 
 /// What a rule found, before comments are looked at and fixes are proven.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Draft {
     /// Instead of the rule's own.
     pub(crate) severity: Option<Severity>,

@@ -1,7 +1,8 @@
 //! What the tests of rules share.
 
-use stackfile::{Input, Loaded, Options};
+use stackfile::{Input, Options};
 
+use crate::checker::Files;
 use crate::context::Context;
 use crate::rule::{Draft, Rule};
 
@@ -21,8 +22,8 @@ pub(crate) fn options() -> Options {
 }
 
 /// The files, loaded.
-pub(crate) fn load(inputs: &[Input]) -> Loaded {
-    stackfile::load(inputs, &options()).unwrap_or_else(|errors| panic!("{errors:?}"))
+pub(crate) fn load(inputs: &[Input]) -> Files {
+    Files::load(inputs, &options()).unwrap_or_else(|errors| panic!("{errors:?}"))
 }
 
 /// What a rule finds in files.

@@ -167,6 +167,20 @@ fn files_that_do_not_load_show_no_secret_either() {
 }
 
 #[test]
+fn what_env_files_and_missing_files_bring_is_found() {
+    let text = "services:\n  api:\n    image: a:1\n    env_file: app.env\n    secrets: [key]\nsecrets: { key: { file: gone } }\n";
+    let folder = folder(text);
+    fs::write(folder.path().join("app.env"), "A_TOKEN=canary\nDSN=postgresql://a:canary@b/c\nHOST=b\n")
+        .unwrap();
+    let output = run(folder.path(), &["-c", "stack.yml"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    insta::assert_snapshot!(
+        text.replace(&*folder.path().canonicalize().unwrap().to_string_lossy(), "FOLDER")
+    );
+    assert_eq!(output.status.code(), Some(13));
+}
+
+#[test]
 fn a_dry_run_shows_a_diff_and_writes_nothing() {
     let folder = folder(STACK);
     let output = run(folder.path(), &["-c", "stack.yml", "--fix", "--dry-run"]);

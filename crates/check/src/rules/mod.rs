@@ -7,6 +7,7 @@ mod limit_below_reservation;
 mod migrate_in_parallel;
 mod no_subnet;
 mod no_update_config;
+mod not_deployable;
 mod one_shot_restarts;
 mod one_shot_rollback;
 mod port_clash;
@@ -24,6 +25,7 @@ use crate::rule::Rule;
 
 /// In the order of the page of rules: what breaks a deploy first.
 static RULES: &[&Rule] = &[
+    &not_deployable::RULE,
     &one_shot_rollback::RULE,
     &one_shot_restarts::RULE,
     &migrate_in_parallel::RULE,

@@ -12,7 +12,7 @@ pub(crate) static RULE: Rule = Rule {
     summary: "nothing says how the service is updated",
     what: "Without `update_config` Swarm stops each old task before it starts the new one, watches it for 5 s, and \
            pauses the update when it fails: the service then stays with some tasks old, some new or none, and nothing \
-           puts it back. Measured with a broken release: the workers stayed on the new release, the API on the old one.",
+           puts it back.",
     instead: "Write `deploy.update_config`: `parallelism: 1`, `failure_action: rollback`, a `monitor` longer than the \
               service needs to fail, and `order: start-first` where two tasks may run side by side (a healthcheck, no \
               volume that it writes, no port of the host), else `stop-first`. `--fix` chooses by the same words.",

@@ -13,7 +13,7 @@ pub(crate) static RULE: Rule = Rule {
     level: Severity::Error,
     summary: "two services publish the same port",
     what: "A port that is published through the ingress network belongs to one service on all nodes. The engine refuses the \
-           second service (\"port is already in use by service\"), in the middle of the deploy: the services before it are \
+           second service, which says that the port is in use, in the middle of the deploy: the services before it are \
            updated, those behind it are not.",
     instead: "Publish another port for one of them, or put a proxy in front of both.",
     example: Example {

@@ -1,7 +1,7 @@
 //! A secret that everyone who may look at a service can read.
 
 use diagnostics::Severity;
-use stackfile::model::{Located, Service};
+use stackfile::model::{EnvFile, Located, Service};
 
 use crate::context::Context;
 use crate::rule::{Draft, Example, Rule};
@@ -42,9 +42,47 @@ secrets:
 fn check(context: &Context<'_>) -> Vec<Draft> {
     let mut out = Vec::new();
     for service in context.services() {
-        out.extend(service.environment.iter().filter_map(|(name, value)| draft(service, name, value)));
+        let from_file = |value: &Located<Option<String>>| {
+            service.env_file.iter().any(|file| file.path.place == value.place)
+        };
+        let written = service.environment.iter().filter(|(_, value)| !from_file(value));
+        out.extend(written.filter_map(|(name, value)| draft(service, name, value)));
+        out.extend(service.env_file.iter().filter_map(|file| file_draft(service, file)));
     }
     out
+}
+
+/// One finding for all that a file brings.
+fn file_draft(service: &Service, file: &EnvFile) -> Option<Draft> {
+    let place = &file.path.place;
+    let brought = service.environment.iter().filter(|(_, value)| value.place == *place);
+    let secrets =
+        brought.filter(|(name, value)| reason(name, value.value.as_deref().unwrap_or_default()).is_some());
+    let names: Vec<String> = secrets.map(|(name, _)| format!("`{name}`")).collect();
+    if names.is_empty() {
+        return None;
+    }
+    let message = format!(
+        "secrets that `{}` reads from a file come into its plain environment: {}",
+        service.name,
+        names.join(", ")
+    );
+    let help = "make them Swarm secrets, and set `NAME_FILE: /run/secrets/...` if the program knows that";
+    let draft = Draft::at(place, message, help).of(service);
+    Some(draft.no_fix("whether the program can read a file is for a person to say"))
+}
+
+/// Why a variable holds a secret, if it does.
+fn reason(name: &str, value: &str) -> Option<&'static str> {
+    if secret::is_harmless(value) {
+        None
+    } else if secret::is_name(name) {
+        Some("by its name it is a secret")
+    } else if value.contains("PRIVATE KEY-----") {
+        Some("it is a private key")
+    } else {
+        secret::is_value(value).then_some("it is an address with a password")
+    }
 }
 
 fn draft(service: &Service, name: &str, value: &Located<Option<String>>) -> Option<Draft> {
@@ -52,15 +90,7 @@ fn draft(service: &Service, name: &str, value: &Located<Option<String>>) -> Opti
     let written = value.place.source().text().get(value.place.range()).unwrap_or_default();
     // A variable that is not set here may well be where the deploy runs.
     let text = text.or(Some(written).filter(|written| written.contains('$')))?;
-    let how = if secret::is_name(name) {
-        "by its name it is a secret"
-    } else if text.contains("PRIVATE KEY-----") {
-        "it is a private key"
-    } else if secret::is_value(text) {
-        "it is an address with a password"
-    } else {
-        return None;
-    };
+    let how = reason(name, text)?;
     let message = format!("`{name}` of `{}` is a secret in the plain environment", service.name);
     let help =
         format!("make it a Swarm secret, and set `{name}_FILE: /run/secrets/...` if the program knows that");

@@ -22,7 +22,8 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 fn check(context: &Context<'_>) -> Vec<Draft> {
-    let others = context.warnings.iter().filter(|warning| warning.code != stock_merge_loss::CODE);
+    let warnings = context.warnings.iter().copied();
+    let others = warnings.filter(|warning| warning.code != stock_merge_loss::CODE);
     others.filter_map(draft).collect()
 }
 

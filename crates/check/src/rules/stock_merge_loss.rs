@@ -10,8 +10,8 @@ pub(crate) static RULE: Rule = Rule {
     level: Severity::Warning,
     summary: "of several files `docker stack deploy` loses or doubles something",
     what: "Where several files are given, the stock client lets no `false`, `0s` or empty value override an earlier one, \
-           knows ports by their published number only (`53/udp` replaces `53/tcp`), drops logging options that have no \
-           driver beside them, and appends one healthcheck's test to the other's. `tidegate deploy` keeps what the files \
+           knows ports by their published number only (`53/udp` replaces `53/tcp`), drops logging options where the \
+           earlier file has none, and appends one healthcheck's test to the other's. `tidegate deploy` keeps what the files \
            say; the two then deploy different things.",
     instead: "Say it in one file only. To replace an earlier value, `!override` and `!reset` work with `tidegate`.",
     example: Example {

@@ -11,9 +11,9 @@ pub(crate) static RULE: Rule = Rule {
     name: "subnet-clash",
     level: Severity::Error,
     summary: "two networks have overlapping subnets",
-    what: "Swarm gives no addresses of a subnet that overlaps another network's: the second network is created, and the \
-           tasks that want it stay in `New`, without a node and with an empty error. A subnet that is not one \
-           (`10.0.0/24`) ends the same way.",
+    what: "Two networks cannot have the same addresses on one node. The engine creates both, and a task that wants the \
+           second one is refused with \"Pool overlaps with other one on this address space\", again and again. A subnet \
+           that is not one (`10.0.0/24`) is refused at once.",
     instead: "Give each network a subnet of its own. Those of other stacks and of the nodes' own networks count too; a \
               file cannot know them.",
     example: Example {
