@@ -33,10 +33,19 @@ pub fn fix(inputs: &[Input], options: &Options) -> Result<Fixed, Vec<Diagnostic>
     let mut old = Masks::of(state.stack());
     let mut applied = Vec::new();
     let mut refused = BTreeSet::new();
+    // Whether all that is refused was tried on the files as they are now: one fix may make way for another.
+    let mut certain = true;
     while applied.len() < MOST_ROUNDS {
-        let Some((finding, next)) = next(&state, &mut refused) else { break };
-        applied.push(finding);
-        state = next;
+        if let Some((finding, next)) = next(&state, &mut refused) {
+            applied.push(finding);
+            state = next;
+            certain = false;
+        } else if certain {
+            break;
+        } else {
+            refused.clear();
+            certain = true;
+        }
     }
     let left = report(&state);
     let mut new = Masks::of(state.stack());
@@ -49,9 +58,9 @@ pub fn fix(inputs: &[Input], options: &Options) -> Result<Fixed, Vec<Diagnostic>
 }
 
 /// The first finding that can be fixed, and the files with the fix; `refused` are those that are known not to be.
-fn next(state: &State, refused: &mut BTreeSet<(&'static str, Option<String>)>) -> Option<(Finding, State)> {
+fn next(state: &State, refused: &mut BTreeSet<(&'static str, String)>) -> Option<(Finding, State)> {
     for (rule, draft) in &state.found {
-        if refused.contains(&(rule.name, draft.service.clone())) {
+        if refused.contains(&(rule.name, draft.message.clone())) {
             continue;
         }
         match state.prove(rule, draft) {
@@ -59,7 +68,7 @@ fn next(state: &State, refused: &mut BTreeSet<(&'static str, Option<String>)>) -
                 let mut masks = Masks::of(state.stack());
                 return Some((finding(rule, draft, FixState::Offered(fix), &mut masks), next));
             }
-            Err(_) => refused.insert((rule.name, draft.service.clone())),
+            Err(_) => refused.insert((rule.name, draft.message.clone())),
         };
     }
     None
@@ -94,6 +103,15 @@ mod tests {
         let names: Vec<&str> = fixed.applied.iter().map(|finding| finding.rule.name).collect();
         assert_eq!(names, ["one-shot-rollback", "no-update-config"]);
         assert!(fixed.left.findings.iter().all(|finding| matches!(finding.fix, FixState::Refused(_))));
+    }
+
+    #[test]
+    fn a_finding_that_cannot_be_fixed_does_not_hide_one_that_can() {
+        let text = "services:\n  m:\n    image: x:1\n    command: alembic upgrade head\n    deploy:\n      replicas: 2\n      \
+                    restart_policy: { condition: none }\n      update_config:\n        order: start-first\n        \
+                    failure_action: continue\n";
+        let fixed = fixed(&[text]);
+        assert!(fixed.inputs[0].text.contains("order: stop-first"), "{}", fixed.inputs[0].text);
     }
 
     #[test]

@@ -69,6 +69,8 @@ impl Masks {
 
     /// The same diagnostic, with places that show no secret.
     pub(crate) fn diagnostic(&mut self, mut diagnostic: Diagnostic) -> Diagnostic {
+        // A loader's message may repeat what it refuses.
+        diagnostic.message = words(&diagnostic.message);
         diagnostic.place = diagnostic.place.map(|place| self.place(&place));
         diagnostic.related =
             diagnostic.related.into_iter().map(|(place, remark)| (self.place(&place), remark)).collect();
@@ -123,6 +125,11 @@ impl Masked {
         }
         at - removed + added
     }
+}
+
+/// A message, with the secrets masked that it shows as a file would.
+fn words(text: &str) -> String {
+    replace(text, &united(parts(text)))
 }
 
 fn replace(text: &str, parts: &[Range<usize>]) -> String {
