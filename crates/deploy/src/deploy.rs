@@ -11,6 +11,7 @@ use stackfile::Desired;
 use crate::error::Error;
 use crate::event::{Event, Sink};
 use crate::goal::Goal;
+use crate::history;
 use crate::images::{self, ResolveImage};
 use crate::interrupt::Interrupt;
 use crate::lease::{self, Holder};
@@ -148,28 +149,38 @@ async fn carry_out<A: Api>(
     let plan = plan(&target, &live, how);
     refuse(&target, &live, &plan, options)?;
     refuse_moved(&target, &plan, options, true)?;
-    let before = plan.summary(&target);
-    sink(Event::Plan(before.clone()));
+    let known = Known { plan: plan.summary(&target), in_force: number_in_force(&live) };
+    sink(Event::Plan(known.plan.clone()));
     if plan.empty {
         return steady(api, &target, &plan, sink).await;
     }
     let lease = lease::acquire(api, goal.stack(), &options.holder, options.wait_lease, sink).await?;
     // Large, and it holds the whole of the release.
-    let result = lease.hold(Box::pin(under_lease(api, goal, &before, options, sink))).await;
+    let result = lease.hold(Box::pin(under_lease(api, goal, &known, options, sink))).await;
     lease.release().await;
     result?
+}
+
+/// What was known before the lease was waited for.
+struct Known {
+    plan: PlanSummary,
+    in_force: Option<u64>,
+}
+
+fn number_in_force(live: &Live) -> Option<u64> {
+    history::in_force(&live.releases).map(|release| release.intent.number)
 }
 
 /// The lease may have been waited for: what was planned before it is planned again.
 async fn under_lease<A: Api>(
     api: &A,
     goal: &Goal,
-    before: &PlanSummary,
+    before: &Known,
     options: &Options,
     sink: Sink<'_>,
 ) -> Result<Deployed, Error> {
     let (live, key) = observe_all(api, goal).await?;
-    refuse_superseded(goal.stack(), &live, before.release, options)?;
+    refuse_superseded(goal.stack(), &live, before.in_force, options)?;
     let how = goal.how(options.plan);
     let target = &goal.target(&live, how)?;
     let plan = plan(target, &live, how);
@@ -177,7 +188,7 @@ async fn under_lease<A: Api>(
     // What the engine was asked about secrets in the meantime may have changed names.
     refuse_moved(target, &plan, options, false)?;
     let summary = plan.summary(target);
-    if summary != *before {
+    if summary != before.plan {
         sink(Event::Plan(summary));
     }
     if plan.empty {
@@ -202,12 +213,17 @@ async fn under_lease<A: Api>(
 }
 
 /// Yields to a release from something newer that has gone out since this deploy was planned.
-fn refuse_superseded(stack: &str, live: &Live, planned: u64, options: &Options) -> Result<(), Error> {
+fn refuse_superseded(
+    stack: &str,
+    live: &Live,
+    in_force: Option<u64>,
+    options: &Options,
+) -> Result<(), Error> {
     if !options.yields {
         return Ok(());
     }
-    let since =
-        live.releases.iter().filter(|release| release.intent.number >= planned && release.succeeded());
+    let after = in_force.unwrap_or_default();
+    let since = live.releases.iter().filter(|release| release.intent.number > after && release.succeeded());
     let newer = since.rev().find_map(|release| {
         let source = release.intent.source.as_ref()?;
         source.is_newer_than(&options.source).then_some((release.intent.number, source))

@@ -114,6 +114,8 @@ impl fmt::Debug for Place {
 /// Whether a diagnostic stops the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
+    /// Good to know; nothing needs to change.
+    Note,
     /// The input is used, but perhaps not as its author meant.
     Warning,
     /// The input is refused.
@@ -121,9 +123,10 @@ pub enum Severity {
 }
 
 impl Severity {
-    /// `warning` or `error`.
+    /// `note`, `warning` or `error`.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Note => "note",
             Self::Warning => "warning",
             Self::Error => "error",
         }
@@ -152,16 +155,25 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// An error without a place yet.
     pub fn error(code: &'static str, message: impl Into<String>) -> Self {
-        Self::new(Severity::Error, code, message.into())
+        Self::new(Severity::Error, code, message)
     }
 
     /// A warning without a place yet.
     pub fn warning(code: &'static str, message: impl Into<String>) -> Self {
-        Self::new(Severity::Warning, code, message.into())
+        Self::new(Severity::Warning, code, message)
     }
 
-    fn new(severity: Severity, code: &'static str, message: String) -> Self {
-        Self { severity, code, message, place: None, label: None, related: Vec::new(), help: None }
+    /// A finding of any severity, without a place yet.
+    pub fn new(severity: Severity, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            severity,
+            code,
+            message: message.into(),
+            place: None,
+            label: None,
+            related: Vec::new(),
+            help: None,
+        }
     }
 
     /// The same, at a place.

@@ -46,6 +46,7 @@ pub use input::Input;
 pub use load::load;
 pub use model::Stack;
 pub use output::{config_json, config_yaml};
+pub use schema::similar;
 
 /// What a stack file is read with. Its `Debug` shows no values: variables carry secrets.
 #[derive(Clone, Default)]

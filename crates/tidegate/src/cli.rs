@@ -22,7 +22,7 @@ pub struct Cli {
 /// Flags of every command.
 #[derive(Clone, Debug, Args)]
 pub struct Global {
-    /// How to report: for people, or JSON lines (docs/output.md).
+    /// How to report: for people, or JSON lines (docs/output.md). `check` also knows github and sarif.
     #[arg(long, global = true, env = "TIDEGATE_OUTPUT", value_name = "FORMAT", default_value = "text")]
     pub output: OutputFormat,
     /// When to use colour. `auto` asks the terminal and respects NO_COLOR.
@@ -37,6 +37,10 @@ pub enum OutputFormat {
     Text,
     /// One JSON object a line.
     Json,
+    /// Annotations of GitHub's workflows (only `check`).
+    Github,
+    /// SARIF 2.1.0, for code scanning (only `check`).
+    Sarif,
 }
 
 /// When to use colour.
@@ -83,6 +87,8 @@ pub enum Command {
     Stack(commands::stack::StackCommand),
     /// Cross the gate: bring the database to what the revision files want. Runs inside the gate's service.
     Migrate(commands::migrate::MigrateArgs),
+    /// Check the stack files for what will go wrong in a deploy, and fix what can be fixed. Needs no engine.
+    Check(commands::check::CheckArgs),
     /// Ask about the revision files: heads, plans, what rows mean. Needs no Python and no database.
     Revisions(commands::revisions::RevisionsArgs),
 }

@@ -36,6 +36,8 @@ pub enum Code {
     Superseded = 13,
     /// `plan --detailed-exitcode`: there is something to do.
     Changes = 14,
+    /// `check` found what `--level` fails for.
+    Findings = 15,
 }
 
 /// How a command fails: what happened to what, what to do next, and the code.

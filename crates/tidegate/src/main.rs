@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use cli::{Cli, Command};
+use cli::{Cli, Command, OutputFormat};
 use exit::{Code, Failure};
 
 fn main() -> ExitCode {
@@ -40,6 +40,12 @@ fn main() -> ExitCode {
 }
 
 async fn run(command: Command, global: &cli::Global) -> Result<Code, Failure> {
+    if matches!(global.output, OutputFormat::Github | OutputFormat::Sarif)
+        && !matches!(command, Command::Check(_))
+    {
+        let message = "only `tidegate check` writes github and sarif";
+        return Err(Failure::new(Code::Usage, message).hint("write --output text or --output json"));
+    }
     match command {
         Command::Deploy(args) => commands::deploy::run(args, global).await,
         Command::Plan(args) => commands::plan::run(args, global).await,
@@ -50,6 +56,7 @@ async fn run(command: Command, global: &cli::Global) -> Result<Code, Failure> {
         Command::Rm(args) => commands::rm::run(args, global).await,
         Command::Stack(args) => commands::stack::run(&args, global),
         Command::Migrate(args) => commands::migrate::run(args, global).await,
+        Command::Check(args) => commands::check::run(&args, global),
         Command::Revisions(args) => commands::revisions::run(args, global),
     }
 }

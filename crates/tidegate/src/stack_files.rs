@@ -36,16 +36,21 @@ pub struct StackArgs {
     pub stack: String,
 }
 
-/// Reads the stack files. Warnings are shown; problems end the command.
-pub fn load(args: &FileArgs, global: &Global) -> Result<Stack, Failure> {
+/// Reads the stack files, and what they are to be loaded with.
+pub fn read(args: &FileArgs, global: &Global) -> Result<(Vec<Input>, stackfile::Options), Failure> {
     let mut inputs = Vec::new();
     for file in &args.files {
-        inputs.push(read(file).map_err(refused)?);
+        inputs.push(read_file(file).map_err(refused)?);
     }
     let working_dir = std::env::current_dir()
         .map_err(|error| Failure::new(Code::Internal, format!("no current folder: {error}")))?;
     let environment = environment(args, global)?;
-    let options = stackfile::Options { environment, working_dir, profiles: args.profiles.clone() };
+    Ok((inputs, stackfile::Options { environment, working_dir, profiles: args.profiles.clone() }))
+}
+
+/// Reads and loads the stack files. Warnings are shown; problems end the command.
+pub fn load(args: &FileArgs, global: &Global) -> Result<Stack, Failure> {
+    let (inputs, options) = read(args, global)?;
     let loaded = stackfile::load(&inputs, &options).map_err(refused)?;
     for warning in &loaded.warnings {
         output::warning(warning, global);
@@ -63,7 +68,8 @@ pub fn desired(args: &StackArgs, global: &Global) -> Result<Desired, Failure> {
     Ok(desired)
 }
 
-fn refused(diagnostics: Vec<Diagnostic>) -> Failure {
+/// The stack files were refused for these reasons.
+pub fn refused(diagnostics: Vec<Diagnostic>) -> Failure {
     Failure::input("the stack files were refused; nothing was changed", diagnostics)
 }
 
@@ -95,7 +101,7 @@ fn environment(args: &FileArgs, global: &Global) -> Result<BTreeMap<String, Stri
     Ok(environment)
 }
 
-fn read(file: &Path) -> Result<Input, Vec<Diagnostic>> {
+fn read_file(file: &Path) -> Result<Input, Vec<Diagnostic>> {
     if file != Path::new("-") {
         return Input::read(file).map_err(|diagnostic| vec![diagnostic]);
     }

@@ -14,8 +14,8 @@ impl Decoder<'_> {
             mode: self.text(&fields, "mode"),
             replicas: self.count(&fields, "replicas"),
             labels: self.texts(&fields, "labels"),
-            update_config: fields.inside("update_config").map(|fields| self.update_config(&fields)),
-            rollback_config: fields.inside("rollback_config").map(|fields| self.update_config(&fields)),
+            update_config: self.update_config(&fields, "update_config"),
+            rollback_config: self.update_config(&fields, "rollback_config"),
             resources: fields.inside("resources").map(|fields| self.resources(&fields)).unwrap_or_default(),
             restart_policy: fields.inside("restart_policy").map(|fields| self.restart_policy(&fields)),
             placement: fields.inside("placement").map(|fields| self.placement(&fields)).unwrap_or_default(),
@@ -23,15 +23,17 @@ impl Decoder<'_> {
         }
     }
 
-    fn update_config(&mut self, fields: &Fields<'_>) -> UpdateConfig {
-        UpdateConfig {
+    fn update_config(&mut self, deploy: &Fields<'_>, key: &str) -> Option<UpdateConfig> {
+        let fields = &deploy.inside(key)?;
+        Some(UpdateConfig {
+            place: deploy.key(key)?,
             parallelism: self.count(fields, "parallelism"),
             delay: self.duration(fields, "delay"),
             failure_action: self.text(fields, "failure_action"),
             monitor: self.duration(fields, "monitor"),
             max_failure_ratio: self.ratio(fields, "max_failure_ratio"),
             order: self.text(fields, "order"),
-        }
+        })
     }
 
     fn resources(&mut self, fields: &Fields<'_>) -> Resources {

@@ -1,7 +1,7 @@
 //! Reading the fields of one mapping. The schema has been checked, so a wrong type can only turn up where the
 //! schema lets everything through; it is an error all the same, never a silent default.
 
-use diagnostics::Diagnostic;
+use diagnostics::{Diagnostic, Place};
 
 use super::Decoder;
 use crate::model::{Duration, Flag, Keyed, Located, Strings, Text, Texts};
@@ -18,6 +18,11 @@ impl<'a> Fields<'a> {
 
     pub(super) fn get(&self, key: &str) -> Option<&'a Node> {
         self.0?.get(key).map(|entry| &entry.node).filter(|node| !node.is_null())
+    }
+
+    /// Where a key is.
+    pub(super) fn key(&self, key: &str) -> Option<Place> {
+        self.0?.get(key).map(|entry| entry.key.clone())
     }
 
     /// The fields of a mapping inside this one.

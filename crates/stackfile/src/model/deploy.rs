@@ -1,5 +1,7 @@
 //! `deploy` of a service.
 
+use diagnostics::Place;
+
 use super::{Duration, Located, Strings, Text, Texts};
 
 /// `deploy`.
@@ -18,9 +20,11 @@ pub struct Deploy {
 }
 
 /// `update_config` or `rollback_config`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[allow(missing_docs)] // As above.
 pub struct UpdateConfig {
+    /// Where its key is.
+    pub place: Place,
     pub parallelism: Option<Located<u64>>,
     pub delay: Duration,
     pub failure_action: Text,

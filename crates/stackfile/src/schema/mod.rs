@@ -13,5 +13,5 @@ mod version;
 mod volumes;
 
 pub(crate) use check::check;
-pub(crate) use similar::similar;
+pub use similar::similar;
 pub(crate) use version::Version;

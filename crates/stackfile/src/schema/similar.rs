@@ -1,7 +1,7 @@
 //! "Did you mean ...?"
 
 /// The candidate that a person most likely meant: the nearest one, if at most a third of the word differs.
-pub(crate) fn similar<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn similar<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let most = (word.chars().count() / 3).max(1);
     let (distance, best) = candidates
         .into_iter()

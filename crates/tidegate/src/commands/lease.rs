@@ -43,7 +43,7 @@ pub async fn run(args: LeaseArgs, global: &Global) -> Result<Code, Failure> {
     };
     match global.output {
         OutputFormat::Json => output::line(&json.to_string()),
-        OutputFormat::Text => output::text(&(text + "\n")),
+        _ => output::text(&(text + "\n")),
     }
     Ok(Code::Ok)
 }

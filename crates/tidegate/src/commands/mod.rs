@@ -1,5 +1,6 @@
 //! One file a command: from its arguments to the library that does the work, and back to an exit code.
 
+pub mod check;
 pub mod deploy;
 pub mod lease;
 pub mod migrate;

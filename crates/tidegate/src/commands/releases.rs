@@ -86,6 +86,6 @@ async fn list(engine: &EngineArgs, stack: &str) -> Result<Vec<ReleaseInfo>, Fail
 fn show(global: &Global, json: &serde_json::Value, text: &str) {
     match global.output {
         OutputFormat::Json => output::line(&json.to_string()),
-        OutputFormat::Text => output::text(text),
+        _ => output::text(text),
     }
 }

@@ -42,8 +42,8 @@ pub fn run(args: &StackCommand, global: &Global) -> Result<Code, Failure> {
         Question::Config(files) => {
             let stack = stack_files::load(files, global)?;
             match global.output {
-                OutputFormat::Text => output::text(&stackfile::config_yaml(&stack)),
                 OutputFormat::Json => output::line(&stackfile::config_json(&stack).to_string()),
+                _ => output::text(&stackfile::config_yaml(&stack)),
             }
         }
         Question::Requests(args) => {

@@ -27,7 +27,7 @@ pub async fn run(args: StatusArgs, global: &Global) -> Result<Code, Failure> {
     };
     match global.output {
         OutputFormat::Json => output::line(&serde_json::json!(status).to_string()),
-        OutputFormat::Text => output::text(&output::status::text(&status)),
+        _ => output::text(&output::status::text(&status)),
     }
     Ok(if status.converged { Code::Ok } else { Code::Timeout })
 }

@@ -1,11 +1,13 @@
 //! What a person or a machine sees: failures and warnings here, progress, plans and status in their own modules.
 
 mod bars;
+pub mod check;
 pub mod migrate;
 pub mod plan;
 pub mod progress;
 pub mod releases;
 pub mod revisions;
+pub mod sarif;
 pub mod status;
 
 use std::io::{IsTerminal, Write};
@@ -75,7 +77,7 @@ pub fn failure(failure: &Failure, global: &Global) {
         return;
     }
     let _ = std::io::stderr().write_all(failure_text(failure, style(global)).as_bytes());
-    if is_github() {
+    if is_github() || global.output == OutputFormat::Github {
         let _ = std::io::stderr().write_all(annotations(failure).as_bytes());
     }
 }
@@ -123,7 +125,8 @@ fn annotations(failure: &Failure) -> String {
     failure.diagnostics.iter().map(annotation).collect()
 }
 
-fn annotation(diagnostic: &Diagnostic) -> String {
+/// A workflow command for one finding.
+pub fn annotation(diagnostic: &Diagnostic) -> String {
     let place = diagnostic.place.as_ref().map_or(String::new(), |place| {
         let file = escape(place.source().name()).replace(',', "%2C").replace(':', "%3A");
         format!(" file={file},line={},col={}", place.line(), place.column())
@@ -135,6 +138,7 @@ fn annotation(diagnostic: &Diagnostic) -> String {
     let kind = match diagnostic.severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
+        Severity::Note => "notice",
     };
     format!("::{kind}{place}::{}\n", escape(&message))
 }

@@ -27,8 +27,8 @@ impl Progress {
         let terminal = std::io::stdout().is_terminal() && !is_github();
         let form = match global.output {
             OutputFormat::Json => Form::Json,
-            OutputFormat::Text if terminal => Form::Bars(Bars::new(style_for(global, true))),
-            OutputFormat::Text => Form::Lines,
+            _ if terminal => Form::Bars(Bars::new(style_for(global, true))),
+            _ => Form::Lines,
         };
         Self { begun: Instant::now(), form }
     }
@@ -37,7 +37,7 @@ impl Progress {
     pub fn lines(global: &Global) -> Self {
         let form = match global.output {
             OutputFormat::Json => Form::Json,
-            OutputFormat::Text => Form::Lines,
+            _ => Form::Lines,
         };
         Self { begun: Instant::now(), form }
     }

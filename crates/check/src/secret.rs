@@ -1,0 +1,188 @@
+//! What looks like a secret: names of variables, and values that can be nothing else.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+/// Words of a name that say that its value is a secret.
+const WORDS: &[&str] = &[
+    "password",
+    "passwd",
+    "passphrase",
+    "pass",
+    "pwd",
+    "secret",
+    "secrets",
+    "token",
+    "apikey",
+    "credential",
+    "credentials",
+    "authkey",
+];
+
+/// Pairs of words that do.
+const PAIRS: &[(&str, &str)] = &[
+    ("api", "key"),
+    ("access", "key"),
+    ("auth", "key"),
+    ("encryption", "key"),
+    ("master", "key"),
+    ("private", "key"),
+    ("signing", "key"),
+];
+
+/// Last words of a name that say something about a secret, and are none.
+const HARMLESS: &[&str] = &[
+    "file",
+    "path",
+    "dir",
+    "name",
+    "user",
+    "username",
+    "ttl",
+    "expiry",
+    "expires",
+    "expire",
+    "expiration",
+    "seconds",
+    "minutes",
+    "hours",
+    "days",
+    "length",
+    "enabled",
+    "policy",
+    "type",
+    "algorithm",
+    "issuer",
+    "url",
+    "uri",
+    "host",
+    "hostname",
+    "port",
+    "id",
+    "lifetime",
+    "timeout",
+    "count",
+    "limit",
+    "min",
+    "max",
+    "required",
+    "header",
+    "audience",
+    "prefix",
+];
+
+static URL_PASSWORD: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"[A-Za-z][A-Za-z0-9+.-]*://[^/\s:@]*:([^/\s@]+)@").ok());
+
+static REFERENCE: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"^\$(?:[A-Za-z_]\w*|\{[A-Za-z_]\w*(?::?\?[^}]*)?\})$").ok());
+
+/// Whether a variable of this name holds a secret.
+pub(crate) fn is_name(name: &str) -> bool {
+    let words = words(name);
+    if words.last().is_some_and(|last| HARMLESS.contains(&last.as_str())) {
+        return false;
+    }
+    words.iter().any(|word| WORDS.contains(&word.as_str()))
+        || words.windows(2).any(|pair| PAIRS.contains(&(pair[0].as_str(), pair[1].as_str())))
+        // `PGPASSWORD`, `MYSQLPASSWORD`: no word of its own.
+        || words.iter().any(|word| word.ends_with("password"))
+}
+
+/// The words of a name in any of the usual spellings, in lower case.
+fn words(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut lower_before = false;
+    for c in name.chars() {
+        let starts = !c.is_alphanumeric() || (lower_before && c.is_uppercase());
+        if starts && words.last().is_some_and(|word| !word.is_empty()) {
+            words.push(String::new());
+        }
+        if let Some(word) = words.last_mut().filter(|_| c.is_alphanumeric()) {
+            word.extend(c.to_lowercase());
+        }
+        lower_before = c.is_lowercase();
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// Whether a value is a secret whatever its name is: a key, or an address with a password.
+pub(crate) fn is_value(value: &str) -> bool {
+    value.contains("PRIVATE KEY-----") || url_password(value).is_some()
+}
+
+/// Where the password of an address is in a text.
+pub(crate) fn url_password(text: &str) -> Option<std::ops::Range<usize>> {
+    let found = URL_PASSWORD.as_ref()?.captures(text)?.get(1)?;
+    Some(found.range()).filter(|_| !is_reference(found.as_str()))
+}
+
+/// Whether a text only refers to a value that is elsewhere: `$NAME`, `${NAME}` or `${NAME:?message}`.
+pub(crate) fn is_reference(text: &str) -> bool {
+    REFERENCE.as_ref().is_some_and(|reference| reference.is_match(text))
+}
+
+/// Whether a value holds no secret, though its variable is named like one.
+pub(crate) fn is_harmless(value: &str) -> bool {
+    value.is_empty() || value.starts_with("/run/secrets/") || matches!(value, "true" | "false" | "yes" | "no")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names() {
+        for name in [
+            "POSTGRES_PASSWORD",
+            "PGPASSWORD",
+            "SECRET_KEY_BASE",
+            "apiKey",
+            "AWS_SECRET_ACCESS_KEY",
+            "db.password",
+            "GITHUB_TOKEN",
+            "SMTP_PASS",
+            "JWT_SECRET",
+        ] {
+            assert!(is_name(name), "{name}");
+        }
+        for name in [
+            "POSTGRES_PASSWORD_FILE",
+            "TOKEN_TTL",
+            "PATH",
+            "COMPASS",
+            "KEY",
+            "PASSENGERS",
+            "SECRET_NAME",
+            "HOST",
+            "SECRET_PATH",
+            "PASSWORD_MIN_LENGTH",
+            "TOKEN_URL",
+            "MONKEY",
+            "BYPASS",
+        ] {
+            assert!(!is_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn values() {
+        assert!(is_value("postgresql://app:hunter2@db/app"));
+        assert!(is_value("-----BEGIN RSA PRIVATE KEY-----"));
+        assert!(!is_value("postgresql://app@db/app"));
+        assert!(!is_value("postgresql://app:${PASSWORD}@db/app"));
+        assert!(!is_value("http://localhost:80/a@b"));
+    }
+
+    #[test]
+    fn references() {
+        for text in ["$A", "${A}", "${A:?set it}", "${A?set it}"] {
+            assert!(is_reference(text), "{text}");
+        }
+        for text in ["a", "${A:-hunter2}", "${A-x}", "${A}b", ""] {
+            assert!(!is_reference(text), "{text}");
+        }
+    }
+}
