@@ -54,7 +54,7 @@ pub(crate) async fn through(
     on_event: &mut dyn FnMut(Event),
 ) -> Result<Outcome, MigrateError> {
     let invocation =
-        Invocation::upgrade(ready.options, &ready.project.command, &ready.epoch.application_name())?;
+        Invocation::migration(ready.options, &ready.project.command, &ready.epoch.application_name())?;
     let invalid_before = indexes::invalid(&ready.control).await?;
     query::execute(&ready.control.client, "setting lock_timeout", LOOK_LOCK_TIMEOUT).await?;
     let mut attempt = 1;
@@ -62,7 +62,11 @@ pub(crate) async fn through(
         let run = ready.run(&invocation, stop.clone(), on_event).await?;
         let aftermath = ready.aftermath(&run, &invalid_before, on_event).await?;
         report.rows.clone_from(&aftermath.rows);
-        report.applied.clone_from(&aftermath.applied);
+        if ready.options.goes_back() {
+            report.reverted.clone_from(&aftermath.applied);
+        } else {
+            report.applied.clone_from(&aftermath.applied);
+        }
         report.invalid_indexes.clone_from(&aftermath.invalid_indexes);
         ready.record(&run, &aftermath, on_event).await;
         let command = invocation.shown();
@@ -132,12 +136,13 @@ impl Ready<'_> {
         let before: BTreeSet<&str> =
             self.plan.rows.iter().flat_map(|row| self.project.history.ancestors(row)).collect();
         let now: BTreeSet<&str> = rows.iter().flat_map(|row| self.project.history.ancestors(row)).collect();
+        let (gained, lost) = if self.options.goes_back() { (&before, &now) } else { (&now, &before) };
         let applied = self
             .plan
             .steps
             .iter()
             .map(|step| step.revision.clone())
-            .filter(|revision| now.contains(revision.as_str()) && !before.contains(revision.as_str()))
+            .filter(|revision| gained.contains(revision.as_str()) && !lost.contains(revision.as_str()))
             .collect();
         let invalid = indexes::invalid(&self.control).await.unwrap_or_default();
         let commits_alone = self
@@ -165,7 +170,7 @@ impl Ready<'_> {
         for revision in &aftermath.applied {
             on_event(Event::Revision {
                 revision: revision.clone(),
-                state: "applied",
+                state: if self.options.goes_back() { "reverted" } else { "applied" },
                 seconds: seconds.get(revision.as_str()).map(|seconds| Duration::from_secs_f64(*seconds)),
                 description: self.project.description(revision),
             });

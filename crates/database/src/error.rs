@@ -116,6 +116,12 @@ pub enum MigrateError {
         /// The operator's choices.
         hint: String,
     },
+    /// Revisions on the way back cannot be undone.
+    #[error("nothing was undone: {} cannot be undone", .revisions.join(", "))]
+    Irreversible {
+        /// File and id of each.
+        revisions: Vec<String>,
+    },
     /// Revision files compute what they declare, and the project's Python did not say what.
     #[error("some revision files compute what they declare, and {command} could not say what: {reason}")]
     Computed {
@@ -188,6 +194,7 @@ impl MigrateError {
             Self::Fence { .. } => "fence",
             Self::Extension(_) => "extension",
             Self::Rows { state, .. } => state,
+            Self::Irreversible { .. } => "irreversible",
             Self::Computed { .. } => "computed",
             Self::Start { .. } => "start",
             Self::Alembic { .. } => "alembic",
@@ -213,6 +220,7 @@ impl MigrateError {
             | Self::Extension(_) => Category::Database,
             Self::Locked { .. } | Self::Fence { .. } => Category::Locked,
             Self::Rows { .. }
+            | Self::Irreversible { .. }
             | Self::Start { .. }
             | Self::Alembic { .. }
             | Self::Unverified { .. }
@@ -244,6 +252,10 @@ impl MigrateError {
                                    again: SELECT pg_terminate_backend(PID)"
                 .to_owned(),
             Self::Extension(refusal) => refusal.hint(),
+            Self::Irreversible { .. } => "their downgrade() raises, or is missing: go back without the database \
+                                          (`tidegate rollback` without --with-migrations) if the older code copes with it, \
+                                          or write a new revision that takes the change back"
+                .to_owned(),
             Self::Computed { .. } => {
                 "write the values as literals, or make the command work in this image".to_owned()
             }

@@ -83,12 +83,15 @@ pub enum Event {
         rows: Vec<String>,
         /// The revisions, in order.
         steps: Vec<String>,
+        /// `upgrade` or `downgrade`.
+        direction: &'static str,
     },
     /// A revision changed its state.
     Revision {
         /// Its id.
         revision: String,
-        /// `running`; `done` (its statements ran, its transaction is still open); `applied` (committed); `failed`.
+        /// `running`; `done` (its statements ran, its transaction is still open); `applied` or `reverted` (committed);
+        /// `failed`.
         state: &'static str,
         /// How long it ran.
         #[serde(serialize_with = "as_optional_seconds")]
@@ -147,8 +150,9 @@ impl Event {
             Self::Repaired { row, proof, rows } => {
                 format!("removed the row {row} from the version table: {proof}; rows now: {}", list(rows))
             }
-            Self::Plan { rows, steps } => {
-                format!("{} to apply from {}: {}", count(steps.len()), list(rows), steps.join(" → "))
+            Self::Plan { rows, steps, direction } => {
+                let what = if *direction == "downgrade" { "undo" } else { "apply" };
+                format!("{} to {what} from {}: {}", count(steps.len()), list(rows), steps.join(" → "))
             }
             Self::Revision { revision, state, seconds: time, description } => {
                 let mut text = format!("{revision} {state}");

@@ -38,6 +38,57 @@ pub(crate) fn commits_on_its_own(text: &str) -> bool {
     text.to_ascii_lowercase().contains("commit")
 }
 
+/// What a file's `downgrade()` does, as far as its text tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Downgrade {
+    /// Something.
+    Works,
+    /// Nothing, while `upgrade()` does something.
+    Nothing,
+    /// It raises, or is missing.
+    Refuses,
+}
+
+/// Looks at a file's `downgrade()`.
+pub(crate) fn downgrade(text: &str) -> Downgrade {
+    match (body(text, "downgrade"), body(text, "upgrade")) {
+        (None, _) => Downgrade::Refuses,
+        (Some(down), _) if down.first().is_some_and(|line| line.starts_with("raise")) => Downgrade::Refuses,
+        (Some(down), Some(up)) if is_empty(&down) && !is_empty(&up) => Downgrade::Nothing,
+        _ => Downgrade::Works,
+    }
+}
+
+/// The statements of a function at the top of a file, a line each, without comments and its docstring.
+fn body<'a>(text: &'a str, function: &str) -> Option<Vec<&'a str>> {
+    let header = format!("def {function}(");
+    let mut lines = text.lines().skip_while(|line| !line.starts_with(&header));
+    let first = lines.next()?;
+    let rest = first.rsplit_once(':').map(|(_, rest)| rest.trim()).filter(|rest| !rest.is_empty());
+    let inside = lines.take_while(|line| line.trim().is_empty() || line.starts_with([' ', '\t', ')', '#']));
+    let statements = rest.into_iter().chain(inside.map(str::trim));
+    let mut docstring = None;
+    let mut body = Vec::new();
+    for line in statements.filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        if let Some(quotes) = docstring {
+            docstring = (!line.ends_with(quotes)).then_some(quotes);
+            continue;
+        }
+        let opened = ["\"\"\"", "'''"].into_iter().find(|quotes| line.starts_with(quotes));
+        match opened {
+            Some(quotes) if body.is_empty() => {
+                docstring = (line.len() < 6 || !line.ends_with(quotes)).then_some(quotes);
+            }
+            _ => body.push(line),
+        }
+    }
+    Some(body)
+}
+
+fn is_empty(body: &[&str]) -> bool {
+    body.iter().all(|line| matches!(*line, "pass" | "..."))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,6 +103,28 @@ mod tests {
             created_tables("op.execute('CREATE TABLE IF NOT EXISTS a (id int)')"),
             Vec::<String>::new()
         );
+    }
+
+    #[test]
+    fn a_downgrade_is_told_by_its_body() {
+        let file = |down: &str| format!("def upgrade():\n    op.execute('x')\n\n\n{down}");
+        let cases = [
+            ("def downgrade():\n    op.execute('y')\n", Downgrade::Works),
+            ("def downgrade():\n    pass\n", Downgrade::Nothing),
+            ("def downgrade(): pass\n", Downgrade::Nothing),
+            ("def downgrade() -> None:\n    \"\"\"Stays.\"\"\"\n    # why\n    pass\n", Downgrade::Nothing),
+            (
+                "def downgrade():\n    \"\"\"Long\n    words.\n    \"\"\"\n    op.drop_table('a')\n",
+                Downgrade::Works,
+            ),
+            ("def downgrade():\n    raise NotImplementedError('no way back')\n", Downgrade::Refuses),
+            ("", Downgrade::Refuses),
+        ];
+        for (down, expected) in cases {
+            assert_eq!(downgrade(&file(down)), expected, "{down}");
+        }
+        // A merge does nothing in either direction.
+        assert_eq!(downgrade("def upgrade():\n    pass\n\ndef downgrade():\n    pass\n"), Downgrade::Works);
     }
 
     #[test]

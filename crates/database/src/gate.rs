@@ -9,9 +9,10 @@ use crate::connect::Connection;
 use crate::drive::Ready;
 use crate::error::MigrateError;
 use crate::event::{Event, list};
+use crate::evidence::Downgrade;
 use crate::extensions::{self, Wanted};
 use crate::fence::{self, Epoch, Whose};
-use crate::options::Options;
+use crate::options::{Extent, Options};
 use crate::project::Project;
 use crate::report::{Outcome, Report};
 use crate::settings::Settings;
@@ -59,6 +60,9 @@ pub(crate) async fn approach<'a>(
     let seen = view(options, project, &control).await?;
     report.rows_before.clone_from(&seen.rows);
     report.rows.clone_from(&seen.rows);
+    if let Some(plan) = seen.plan.as_ref().filter(|_| options.goes_back()) {
+        report.heads = plan.rows_after();
+    }
     if is_current(&control, &seen).await? {
         ledger::check(&control, project, &seen.diagnosis.applied, on_event).await;
         return Ok(Approach::Done(Outcome::Current));
@@ -105,7 +109,7 @@ async fn prepare<'a>(
 ) -> Result<Approach<'a>, MigrateError> {
     let Held { control, lock, epoch } = held;
     judge(options, project, &control, &seen).await?;
-    if project.heads.len() > 1 && !options.repairs_only() {
+    if project.heads.len() > 1 && options.extent == Extent::Migration {
         let text = format!(
             "the history has {} heads ({}): all of them are applied. `tidegate revisions merge` writes the revision that \
              joins them",
@@ -128,13 +132,17 @@ async fn prepare<'a>(
     if options.repairs_only() {
         return Ok(Approach::Done(Outcome::Migrated));
     }
-    let plan = project.history.plan_upgrade(&rows, &options.target).map_err(MigrateError::Target)?;
+    let plan = project.plan(options, &rows).map_err(MigrateError::Target)?;
+    if options.goes_back() {
+        report.heads = plan.rows_after();
+        refuse_irreversible(project, &plan, on_event)?;
+    }
     if plan.steps.is_empty() {
         let changed = created > 0 || rows != seen.rows;
         return Ok(Approach::Done(if changed { Outcome::Migrated } else { Outcome::Current }));
     }
     let steps = plan.steps.iter().map(|step| step.revision.clone()).collect();
-    on_event(Event::Plan { rows, steps });
+    on_event(Event::Plan { rows, steps, direction: options.direction() });
     Ok(Approach::Ready(Box::new(Ready { options, project, settings, control, lock, epoch, plan })))
 }
 
@@ -155,7 +163,10 @@ pub(crate) fn own_name(what: &str, options: &Options) -> String {
 async fn view(options: &Options, project: &Project, control: &Connection) -> Result<View, MigrateError> {
     let rows = rows::read(control, project.table()).await?.unwrap_or_default();
     let diagnosis = project.history.diagnose(&rows);
-    let plan = project.history.plan_upgrade(&rows, &options.target).ok();
+    let plan = project.plan(options, &rows).ok();
+    if options.goes_back() {
+        return Ok(View { rows, diagnosis, plan, wanted: Vec::new() });
+    }
     let pending: Vec<String> = match &plan {
         Some(plan) => plan.steps.iter().map(|step| step.revision.clone()).collect(),
         None => diagnosis.pending.clone(),
@@ -191,6 +202,28 @@ pub(crate) async fn judge(
         }
     }
     Ok(())
+}
+
+/// Refuses to undo anything where one revision on the way cannot be undone, and warns of those whose downgrade does
+/// nothing: what they changed stays.
+fn refuse_irreversible(
+    project: &Project,
+    plan: &Plan,
+    on_event: &mut dyn FnMut(Event),
+) -> Result<(), MigrateError> {
+    let mut irreversible = Vec::new();
+    for step in &plan.steps {
+        let (revision, file) = (&step.revision, project.file(&step.revision));
+        match evidence::downgrade(&project.text(revision)) {
+            Downgrade::Works => {}
+            Downgrade::Refuses => irreversible.push(format!("{file} ({revision})")),
+            Downgrade::Nothing => on_event(Event::Warning {
+                code: "empty_downgrade",
+                text: format!("the downgrade of {file} ({revision}) does nothing: what it changed stays"),
+            }),
+        }
+    }
+    if irreversible.is_empty() { Ok(()) } else { Err(MigrateError::Irreversible { revisions: irreversible }) }
 }
 
 async fn unknown(

@@ -19,7 +19,7 @@ const CREATE: &str = "CREATE SCHEMA IF NOT EXISTS tidegate; \
     CREATE TABLE IF NOT EXISTS tidegate.ledger ( \
         id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, \
         version_table text NOT NULL, \
-        event text NOT NULL CHECK (event IN ('applied', 'found', 'repaired')), \
+        event text NOT NULL CHECK (event IN ('applied', 'found', 'repaired', 'reverted')), \
         revision text NOT NULL, \
         file text NOT NULL DEFAULT '', \
         sha256 text NOT NULL DEFAULT '', \
@@ -76,7 +76,8 @@ async fn try_record(
         .iter()
         .filter(|revision| !known.contains_key(*revision))
         .map(|revision| (revision.as_str(), "found", None));
-    let applied = applied.iter().map(|entry| (entry.revision.as_str(), "applied", entry.seconds));
+    let event = if options.goes_back() { "reverted" } else { "applied" };
+    let applied = applied.iter().map(|entry| (entry.revision.as_str(), event, entry.seconds));
     let lines: Vec<_> = found.chain(applied).collect();
     let column = |of: &dyn Fn(&str) -> String| -> Vec<String> {
         lines.iter().map(|(revision, _, _)| of(revision)).collect()

@@ -13,7 +13,7 @@ use crate::error::MigrateError;
 use crate::event::Event;
 use crate::gate;
 use crate::hooks;
-use crate::options::{Options, SeveralHeads};
+use crate::options::{Extent, Options, SeveralHeads};
 use crate::project::Project;
 use crate::report::{Outcome, Report};
 use crate::settings;
@@ -74,7 +74,7 @@ async fn cross(
 /// The policy for a history with several heads, where the target leaves it open which are meant.
 fn refuse_several_heads(options: &Options, project: &Project) -> Result<(), MigrateError> {
     let refused = options.several_heads == SeveralHeads::Refuse && options.target == "heads";
-    if !refused || options.repairs_only() || project.heads.len() < 2 {
+    if !refused || options.extent != Extent::Migration || project.heads.len() < 2 {
         return Ok(());
     }
     let files = project.heads.iter().map(|head| (head.clone(), project.file(head))).collect();

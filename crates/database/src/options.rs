@@ -37,6 +37,8 @@ impl Environment {
 pub enum Extent {
     /// To the target.
     Migration,
+    /// Back down to the target, where every revision on the way can be undone.
+    Downgrade,
     /// Rows of the version table are repaired, where that is proven to lose nothing; nothing is migrated.
     RepairOnly,
 }
@@ -71,7 +73,7 @@ pub struct Options {
     pub section: Option<String>,
     /// Alembic's working directory.
     pub directory: PathBuf,
-    /// What to upgrade to, in Alembic's terms.
+    /// What to upgrade to, or with [`Extent::Downgrade`] to go back to, in Alembic's terms.
     pub target: String,
     /// What to do when the target is `heads` and there is more than one.
     pub several_heads: SeveralHeads,
@@ -118,6 +120,16 @@ impl Options {
     /// Whether nothing but the rows may change.
     pub(crate) fn repairs_only(&self) -> bool {
         self.extent == Extent::RepairOnly
+    }
+
+    /// `upgrade` or `downgrade`, as Alembic calls them.
+    pub(crate) fn direction(&self) -> &'static str {
+        if self.goes_back() { "downgrade" } else { "upgrade" }
+    }
+
+    /// Whether revisions are to be undone.
+    pub(crate) fn goes_back(&self) -> bool {
+        self.extent == Extent::Downgrade
     }
 
     /// The defaults, in this directory, with these variables.

@@ -43,12 +43,15 @@ pub(crate) async fn tell(
     if options.repairs_only() {
         return Ok(());
     }
-    let plan = project.history.plan_upgrade(&rows, &options.target).map_err(MigrateError::Target)?;
+    let plan = project.plan(options, &rows).map_err(MigrateError::Target)?;
     if plan.steps.is_empty() {
         return Ok(());
     }
     let steps = plan.steps.iter().map(|step| step.revision.clone()).collect();
-    on_event(Event::Plan { rows: rows.clone(), steps });
+    on_event(Event::Plan { rows: rows.clone(), steps, direction: options.direction() });
+    if options.goes_back() {
+        return Ok(());
+    }
     // Alembic's offline mode starts from one revision.
     let no_sql = match rows.as_slice() {
         [] => sql(options, &project.command, settings, &options.target, on_event).await?,

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use revisions::{
-    COMPUTED, Config, ConfigOptions, ExtensionNeed, History, Setting, find_config, required_extensions,
+    COMPUTED, Config, ConfigOptions, ExtensionNeed, History, Plan, Setting, TargetError, find_config,
+    required_extensions,
 };
 use sha2::{Digest, Sha256};
 
@@ -69,10 +70,19 @@ impl Project {
         let table = VersionTable::of(&config);
         // Relative targets (`+1`) name something only once the rows are known.
         let heads = history.resolve(&options.target).unwrap_or_default();
-        if heads.is_empty() && !options.target.contains(['+', '-']) {
+        if heads.is_empty() && !options.target.contains(['+', '-']) && !options.goes_back() {
             history.plan_upgrade(&[], &options.target).map_err(MigrateError::Target)?;
         }
         Ok(Self { config, command, history, needs, table, learned: OnceCell::new(), heads })
+    }
+
+    /// The steps from these rows to where the run is to end.
+    pub(crate) fn plan(&self, options: &Options, rows: &[String]) -> Result<Plan, TargetError> {
+        if options.goes_back() {
+            self.history.plan_downgrade(rows, &options.target)
+        } else {
+            self.history.plan_upgrade(rows, &options.target)
+        }
     }
 
     /// The version table.

@@ -51,6 +51,8 @@ pub struct Report {
     pub heads: Vec<String>,
     /// The revisions that this run has committed, in order.
     pub applied: Vec<String>,
+    /// The revisions that this run has undone, in order.
+    pub reverted: Vec<String>,
     /// How it ended.
     pub outcome: Outcome,
     /// Why it failed.
@@ -72,6 +74,7 @@ impl Report {
             rows: Vec::new(),
             heads: Vec::new(),
             applied: Vec::new(),
+            reverted: Vec::new(),
             outcome: Outcome::Failed,
             error: None,
             invalid_indexes: Vec::new(),
@@ -105,6 +108,9 @@ impl Report {
         match (self.outcome, &self.error) {
             (Outcome::Current, _) => format!("the database is at {rows}: nothing to do"),
             (Outcome::Planned, _) => format!("nothing was changed: the database is at {rows}"),
+            (Outcome::Migrated, _) if !self.reverted.is_empty() => {
+                format!("undone: {}; the database is at {rows}", list(&self.reverted))
+            }
             (Outcome::Migrated, _) => match self.applied.len() {
                 0 => format!("the database is at {rows}"),
                 1 => format!("1 revision applied in {:.1} s: the database is at {rows}", self.seconds),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use revisions::Plan;
+use revisions::{Direction, Plan};
 
 use crate::alembic::{Ended, Message, Run, Stop};
 use crate::error::MigrateError;
@@ -106,9 +106,11 @@ pub(crate) fn committed(plan: &Plan, aftermath: &Aftermath) -> String {
     if missing.is_empty() {
         return format!("all revisions were committed: the version table is at {rows}");
     }
+    let undone = plan.steps.first().is_some_and(|step| step.direction == Direction::Downgrade);
     format!(
-        "committed: {}; not applied: {}; the version table is at {rows}, and {} was planned",
+        "committed: {}; not {}: {}; the version table is at {rows}, and {} was planned",
         list(&aftermath.applied),
+        if undone { "undone" } else { "applied" },
         list(&missing),
         list(&plan.rows_after())
     )
@@ -235,7 +237,7 @@ mod tests {
     use std::os::unix::process::ExitStatusExt;
     use std::process::ExitStatus;
 
-    use revisions::{Direction, Step};
+    use revisions::Step;
 
     use super::*;
 

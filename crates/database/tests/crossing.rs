@@ -3,7 +3,7 @@
 
 mod support;
 
-use database::{Options, SeveralHeads};
+use database::{Extent, Options, SeveralHeads};
 use support::{Project, table, text};
 
 #[test]
@@ -89,4 +89,62 @@ fn a_repair_alone_is_a_change_and_a_second_run_writes_nothing() {
     assert_eq!(project.migrate().ok().outcome(), "Migrated");
     assert_eq!(project.rows(), "r3");
     assert_eq!(project.migrate().ok().outcome(), "Current");
+}
+
+/// The same line of revisions, each of which can be undone.
+fn reversible() -> Project {
+    let project = Project::line();
+    for (id, name) in [("r1", "one"), ("r2", "two"), ("r3", "three")] {
+        let file = project.path().join(format!("migrations/versions/{id}.py"));
+        let text = std::fs::read_to_string(&file).unwrap();
+        let (before, _) = text.rsplit_once("    pass\n").unwrap();
+        std::fs::write(&file, format!("{before}    op.drop_table('{name}')\n")).unwrap();
+    }
+    project
+}
+
+#[test]
+fn going_back_undoes_exactly_what_is_above_the_target_and_is_recorded() {
+    let mut project = reversible();
+    project.migrate().ok();
+    let back = Options { target: "r1".to_owned(), extent: Extent::Downgrade, ..project.options() };
+    let dry = Options { dry_run: true, ..back.clone() };
+    let planned = project.run(&dry).ok();
+    assert_eq!((planned.outcome().as_str(), project.rows().as_str()), ("Planned", "r3"));
+    let run = project.run(&back).ok();
+    assert_eq!(run.report().reverted, ["r3", "r2"]);
+    assert_eq!(run.report().heads, ["r1"]);
+    assert_eq!(run.report().message(), "undone: r3, r2; the database is at r1");
+    assert_eq!((project.rows().as_str(), project.has("one"), project.has("two")), ("r1", true, false));
+    assert_eq!(project.run(&back).ok().outcome(), "Current");
+    let ledger = "SELECT string_agg(event || ' ' || revision, ', ' ORDER BY id) FROM tidegate.ledger WHERE event = 'reverted'";
+    assert_eq!(project.sql(ledger), "reverted r3, reverted r2");
+    assert_eq!(project.migrate().ok().report().applied, ["r2", "r3"]);
+
+    let all = Options { target: "base".to_owned(), ..back };
+    let run = project.run(&all).ok();
+    assert_eq!((run.report().reverted.len(), run.report().rows.len()), (3, 0));
+}
+
+#[test]
+fn nothing_is_undone_where_one_revision_cannot_be() {
+    let mut project = reversible();
+    let file = project.path().join("migrations/versions/r2.py");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("    op.drop_table('two')", "    raise NotImplementedError")).unwrap();
+    project.migrate().ok();
+    let back = Options { target: "r1".to_owned(), extent: Extent::Downgrade, ..project.options() };
+    let run = project.run(&back);
+    assert_eq!(run.error().to_string(), "nothing was undone: r2.py (r2) cannot be undone");
+    assert_eq!((run.error().kind(), project.rows().as_str()), ("irreversible", "r3"));
+
+    // A downgrade that does nothing is told.
+    std::fs::write(&file, text.replace("    op.drop_table('two')", "    pass")).unwrap();
+    let run = project.run(&back).ok();
+    let warnings = run.messages("warning").join("\n");
+    assert!(
+        warnings.contains("the downgrade of r2.py (r2) does nothing: what it changed stays"),
+        "{warnings}"
+    );
+    assert!(project.has("two"));
 }

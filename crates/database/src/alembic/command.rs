@@ -18,13 +18,14 @@ pub(crate) struct Invocation {
 }
 
 impl Invocation {
-    /// `COMMAND [-c CONFIG] upgrade TARGET`, or `flask db upgrade [-d FOLDER] TARGET`, with marked sessions.
-    pub(crate) fn upgrade(
+    /// `COMMAND [-c CONFIG] upgrade TARGET`, or `flask db upgrade [-d FOLDER] TARGET`, with marked sessions; `downgrade`
+    /// where the run goes back.
+    pub(crate) fn migration(
         options: &Options,
         command: &str,
         application_name: &str,
     ) -> Result<Self, MigrateError> {
-        let mut words = words(options, command, "upgrade")?;
+        let mut words = words(options, command, options.direction())?;
         words.push(options.target.clone());
         let variables = vec![
             ("PGAPPNAME".to_owned(), application_name.to_owned()),
@@ -179,7 +180,7 @@ mod tests {
     fn words(command: &str, config: &[&str]) -> String {
         let mut options = Options::new("/nonexistent", Variables::default());
         options.config = config.iter().map(PathBuf::from).collect();
-        Invocation::upgrade(&options, command, "tidegate:x:1").unwrap().shown()
+        Invocation::migration(&options, command, "tidegate:x:1").unwrap().shown()
     }
 
     #[test]
@@ -194,7 +195,7 @@ mod tests {
     #[test]
     fn an_open_quote_is_an_error() {
         let options = Options::new("/nonexistent", Variables::default());
-        assert!(Invocation::upgrade(&options, "flask 'db", "tidegate:x:1").is_err());
+        assert!(Invocation::migration(&options, "flask 'db", "tidegate:x:1").is_err());
     }
 
     #[test]

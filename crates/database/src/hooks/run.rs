@@ -15,7 +15,7 @@ use crate::error::{MigrateError, seconds};
 use crate::event::Event;
 use crate::fence::{self, Epoch, Whose};
 use crate::migrate::Stopped;
-use crate::options::Options;
+use crate::options::{Extent, Options};
 use crate::report::Outcome;
 use crate::settings::Settings;
 use crate::{gate, lock, readiness};
@@ -49,7 +49,7 @@ pub(crate) async fn run(
         options.hooks.iter().filter(|hook| hook.environments.contains(&options.environment)).collect();
     // Without a release a run that changed nothing has nothing to follow up on.
     let idle = options.release.is_none() && outcome != Outcome::Migrated;
-    if meant.is_empty() || options.dry_run || options.repairs_only() || idle {
+    if meant.is_empty() || options.dry_run || options.extent != Extent::Migration || idle {
         return Hooks::None;
     }
     match all(options, settings, &meant, stop, on_event).await {

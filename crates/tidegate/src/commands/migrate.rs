@@ -73,6 +73,9 @@ pub struct MigrateArgs {
     /// Only repair the rows of the version table, where that is proven to lose nothing, and migrate nothing.
     #[arg(long)]
     pub repair: bool,
+    /// Go back down to the target, from files that know the database's revisions. Nothing is undone unless all can be.
+    #[arg(long, env = "TIDEGATE_DOWNGRADE", conflicts_with = "repair", requires = "target")]
+    pub downgrade: bool,
     /// What to run once per release after the migration, as a JSON list: [{"sql": FILE}, {"command": WORDS}], each
     /// with "in": [ENVIRONMENT...] where staging and development are not what is meant.
     #[arg(
@@ -156,7 +159,11 @@ impl MigrateArgs {
             several_heads,
             hooks,
             hook_timeout: self.hook_timeout,
-            extent: if self.repair { Extent::RepairOnly } else { Extent::Migration },
+            extent: match (self.repair, self.downgrade) {
+                (true, _) => Extent::RepairOnly,
+                (false, true) => Extent::Downgrade,
+                (false, false) => Extent::Migration,
+            },
             extensions: self.extensions,
             update_extensions: self.update_extensions,
             environment,
