@@ -32,6 +32,8 @@ pub struct Options {
     pub plan: PlanOptions,
     /// How long to wait for another deploy to end.
     pub wait_lease: Duration,
+    /// How long each service may take to converge, whatever its label says.
+    pub timeout: Option<Duration>,
     /// The registry's credentials for images, by the image as the stack file writes it.
     pub registry_auth: BTreeMap<String, Secret>,
     /// Who deploys.

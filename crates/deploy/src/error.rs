@@ -77,6 +77,8 @@ pub enum Error {
         release: u64,
         /// Which service, and why.
         reason: String,
+        /// What to do next.
+        hint: Option<String>,
         /// The last lines of the log of a failed task.
         log: Vec<String>,
         /// What of the release is left in the database, if anything is.
@@ -136,7 +138,8 @@ impl Error {
                 "look at the services named above, then run the deploy of the release you want".to_owned()
             }
             Self::TimedOut { .. } => "look at what is named above with `docker service ps`, then run it again".to_owned(),
-            Self::Input(_) | Self::Record(_) | Self::Rollout { .. } => return None,
+            Self::Rollout { hint, .. } => return hint.clone(),
+            Self::Input(_) | Self::Record(_) => return None,
         })
     }
 }

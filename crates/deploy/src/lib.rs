@@ -43,7 +43,7 @@ mod target;
 mod watch;
 mod write;
 
-pub use converge::Trouble;
+pub use converge::{Fate, Trouble, Witness};
 pub use deploy::{Deployed, Options, deploy, make_plan};
 pub use error::{Error, Restored};
 pub use event::{Event, ServiceEvent, ServiceState, Sink};

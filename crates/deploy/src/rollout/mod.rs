@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::converge::Watch;
+use crate::converge::{Trouble, Watch};
 use crate::deploy::Options;
 use crate::error::{Error, Restored};
 use crate::event::{Event, ServiceEvent, ServiceState, Sink};
@@ -56,7 +56,7 @@ enum Stop {
     /// The gate was not crossed.
     Gate { gate: String, message: String, hint: Option<String>, log: Vec<String> },
     /// A service did not become what it should.
-    Service { reason: String, log: Vec<String> },
+    Service { reason: String, hint: Option<String>, log: Vec<String> },
     /// Something before or beside the services.
     Other(Error),
 }
@@ -230,7 +230,8 @@ impl<A: Api> Rollout<'_, A> {
     ) -> Result<(), Stop> {
         let end = if unchanged { ServiceState::Unchanged } else { ServiceState::Converged };
         let watched = Watched { key: &wanted.key, id: &service.id, state: ServiceState::Converging, end };
-        let mut watch = Watch::new(service.spec.clone(), known, wanted.timeout);
+        let mut watch =
+            Watch::new(service.spec.clone(), known, self.options.timeout.unwrap_or(wanted.timeout));
         // An interrupted deploy may have written it a moment ago; then it is watched like one of ours.
         if unchanged && self.plan.in_force.is_some() && !self.plan.resumes {
             watch = watch.left_alone();
@@ -243,7 +244,8 @@ impl<A: Api> Rollout<'_, A> {
                     Some(task) => watch::last_lines(self.api, task).await,
                     None => Vec::new(),
                 };
-                Err(Stop::Service { reason: format!("service `{}`: {trouble}", wanted.key), log })
+                let reason = format!("service `{}`: {trouble}", wanted.key);
+                Err(Stop::Service { reason, hint: Some(trouble.hint()), log })
             }
         }
     }
@@ -257,7 +259,7 @@ impl<A: Api> Rollout<'_, A> {
             if !base.is_some_and(|base| same(base, &service.spec)) {
                 let reason =
                     format!("service `{name}`: somebody else changed it meanwhile, so it was not removed");
-                return Err(Stop::Service { reason, log: Vec::new() });
+                return Err(Stop::Service { reason, hint: Some(Trouble::Changed.hint()), log: Vec::new() });
             }
             self.api.remove_service(&service.id).await?;
         }
@@ -313,9 +315,14 @@ impl<A: Api> Rollout<'_, A> {
             Stop::Gate { gate, message, hint, log } => {
                 Error::Gate { release, gate, message, hint, log, restored }
             }
-            Stop::Service { reason, log } => Error::Rollout { release, reason, log, restored, database },
+            Stop::Service { reason, hint, log } => {
+                Error::Rollout { release, reason, hint, log, restored, database }
+            }
             Stop::Other(error @ (Error::ChangedContent { .. } | Error::LeaseLost { .. })) => error,
-            Stop::Other(_) => Error::Rollout { release, reason, log: Vec::new(), restored, database },
+            Stop::Other(error) => {
+                let (hint, log) = (error.hint(), Vec::new());
+                Error::Rollout { release, reason, hint, log, restored, database }
+            }
         }
     }
 }
@@ -367,7 +374,11 @@ impl<A> Rollout<'_, A> {
 }
 
 fn stop(key: &str, error: &WriteError) -> Stop {
-    Stop::Service { reason: format!("service `{key}`: {error}"), log: Vec::new() }
+    let hint = match error {
+        WriteError::Engine(error) => error.hint(),
+        _ => Trouble::Changed.hint(),
+    };
+    Stop::Service { reason: format!("service `{key}`: {error}"), hint: Some(hint), log: Vec::new() }
 }
 
 /// The wall clock, for records.

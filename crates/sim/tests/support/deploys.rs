@@ -28,6 +28,7 @@ pub(crate) fn options(run: &str) -> Options {
         resolve_image: ResolveImage::Never,
         plan: PlanOptions { on_drift: OnDrift::Stop, prune: false },
         wait_lease: Duration::from_mins(5),
+        timeout: None,
         registry_auth: std::collections::BTreeMap::new(),
         holder: Holder {
             who: format!("{run}@test"),

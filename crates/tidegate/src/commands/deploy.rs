@@ -25,6 +25,10 @@ pub struct DeployArgs {
     /// How long to wait for another deploy of the stack to end: 90s, 10m.
     #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = duration)]
     pub wait_lease: Duration,
+    /// How long each service may take to come up, whatever its label tidegate.timeout says: 90s, 5m. Without it the
+    /// label counts, and without that 5m.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub timeout: Option<Duration>,
     /// Which engine.
     #[command(flatten)]
     pub engine: EngineArgs,
@@ -92,6 +96,7 @@ impl Choices {
                 prune: self.prune,
             },
             wait_lease,
+            timeout: None,
             registry_auth,
             holder: session::holder()?,
             clock: deploy::wall_clock,
@@ -102,7 +107,8 @@ impl Choices {
 /// Runs the command.
 pub async fn run(args: DeployArgs, global: &Global) -> Result<Code, Failure> {
     let desired = stack_files::desired(&args.stack, global)?;
-    let options = args.choices.options(&desired, args.wait_lease).await?;
+    let mut options = args.choices.options(&desired, args.wait_lease).await?;
+    options.timeout = args.timeout;
     let client = session::connect(&args.engine).await?;
     let progress = Progress::new(global);
     let sink = |event| progress.show(&event);
