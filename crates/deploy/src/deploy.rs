@@ -1,7 +1,7 @@
 //! `deploy` and `plan`: from a stack's bodies to a release, or back.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use engine::{Api, Secret, TaskFilter};
@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use stackfile::Desired;
 use tokio::time::{Instant, sleep};
 
+use crate::checks::Probe;
 use crate::converge::count;
 use crate::error::Error;
 use crate::event::{Event, ServiceEvent, ServiceState, Sink};
@@ -38,6 +39,8 @@ pub struct Options {
     pub registry_auth: BTreeMap<String, Secret>,
     /// Who deploys.
     pub holder: Holder,
+    /// What asks over the network for checks.
+    pub probe: Arc<dyn Probe>,
     /// The wall clock, for records.
     pub clock: fn() -> Timestamp,
 }

@@ -5,6 +5,7 @@
 //! | module | decides |
 //! |---|---|
 //! | `settings` | what `x-tidegate` says |
+//! | `checks` | what is asked after convergence, and whether the answer will do |
 //! | `order` | which service is the gate, what comes before it, what waits for it |
 //! | `spec` | whether two specs are the same, and how they differ |
 //! | `target` | what is wanted, with digests |
@@ -17,6 +18,7 @@
 //! The driver does what the core decided, through [`engine::Api`] only: `observe`, `images`, `lease`, `relabel`, `write`,
 //! `watch`, `gate_run`, `rollout`, `rollback`, and the operations themselves: `deploy`, `remove`, `status`.
 
+mod checks;
 mod converge;
 mod deploy;
 mod error;
@@ -43,10 +45,11 @@ mod target;
 mod watch;
 mod write;
 
+pub use checks::{Answer, Asking, Check, CheckKind, HttpCheck, Probe, Url};
 pub use converge::{Fate, Trouble, Witness};
 pub use deploy::{Deployed, Options, deploy, make_plan};
 pub use error::{Error, Restored};
-pub use event::{Event, ServiceEvent, ServiceState, Sink};
+pub use event::{CheckState, Event, ServiceEvent, ServiceState, Sink};
 pub use images::ResolveImage;
 pub use lease::{Holder, abandon as abandon_lease};
 pub use plan::{Action, Foreign, OnDrift, Plan, PlanOptions, PlanSummary, ServiceSummary, WaveSummary};

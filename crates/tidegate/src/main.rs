@@ -5,6 +5,7 @@ mod cli;
 mod commands;
 mod exit;
 mod output;
+mod probe;
 mod session;
 mod stack_files;
 

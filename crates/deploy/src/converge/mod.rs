@@ -144,7 +144,11 @@ impl Watch {
         for id in &up {
             self.up_since.entry((*id).to_owned()).or_insert(elapsed);
         }
-        let monitor = self.monitor();
+        let mut monitor = self.monitor();
+        if !self.failed(tasks).is_empty() {
+            // A short period tells little of a service that has failed already: between two crashes it is up as well.
+            monitor = monitor.max(DEFAULT_MONITOR);
+        }
         let long = |since: &Duration| elapsed.saturating_sub(*since) >= monitor;
         // Of a global service the tasks may not have been made yet.
         let nothing_yet = count.running == 0 && elapsed < monitor;

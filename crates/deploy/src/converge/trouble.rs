@@ -359,7 +359,10 @@ fn reserved(reservations: &Value) -> Option<String> {
     let number = |key: &str| reservations.get(key).and_then(Value::as_u64).filter(|number| *number > 0);
     let cpus = number("NanoCPUs")
         .map(|nanos| format!("{}.{:03} CPUs", nanos / 1_000_000_000, nanos / 1_000_000 % 1000));
-    let memory = number("MemoryBytes").map(|bytes| format!("{} MiB of memory", bytes >> 20));
+    let memory = number("MemoryBytes").map(|bytes| match (bytes >> 30, bytes % (1 << 30)) {
+        (gib @ 1.., 0) => format!("{gib} GiB of memory"),
+        _ => format!("{} MiB of memory", bytes >> 20),
+    });
     let all: Vec<String> = cpus.into_iter().chain(memory).collect();
     (!all.is_empty()).then(|| format!("it reserves {}", all.join(" and ")))
 }

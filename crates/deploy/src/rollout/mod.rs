@@ -1,6 +1,7 @@
 //! Carrying out a plan under the lease: intent first, then objects, then the waves, then the outcome. On failure
 //! everything is put back (`rollback`).
 
+mod checks;
 mod objects;
 mod records;
 
@@ -101,6 +102,7 @@ impl<A: Api> Rollout<'_, A> {
         let result = self.each_wave(&waves, crossed).await;
         self.plan.waves = waves;
         result?;
+        self.checks().await?;
         for name in &self.plan.removes {
             self.remove(name).await?;
         }

@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use deploy::{Deployed, Error, Event, Holder, OnDrift, Options, PlanOptions, ResolveImage};
+use deploy::{
+    Answer, Asking, Deployed, Error, Event, Holder, OnDrift, Options, PlanOptions, Probe, ResolveImage, Url,
+};
 use sim::Sim;
 use stackfile::{Desired, Input};
 
@@ -36,7 +39,22 @@ pub(crate) fn options(run: &str) -> Options {
             process: String::new(),
             is_gone: |_| false,
         },
+        probe: Arc::new(NoNetwork),
         clock: || jiff::Timestamp::UNIX_EPOCH,
+    }
+}
+
+/// A network on which nobody answers.
+#[derive(Debug)]
+struct NoNetwork;
+
+impl Probe for NoNetwork {
+    fn get<'a>(&'a self, _: &'a Url) -> Asking<'a, Answer> {
+        Box::pin(async { Err("cannot be reached".to_owned()) })
+    }
+
+    fn connect<'a>(&'a self, _: &'a str) -> Asking<'a, ()> {
+        Box::pin(async { Err("cannot be reached".to_owned()) })
     }
 }
 

@@ -1,6 +1,7 @@
 //! `tidegate deploy`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -10,6 +11,7 @@ use stackfile::Desired;
 use crate::cli::{EngineArgs, Global};
 use crate::exit::{Code, Failure};
 use crate::output::progress::Progress;
+use crate::probe::Network;
 use crate::session;
 use crate::stack_files::{self, StackArgs};
 
@@ -98,6 +100,7 @@ impl Choices {
             wait_lease,
             timeout: None,
             registry_auth,
+            probe: Arc::new(Network),
             holder: session::holder()?,
             clock: deploy::wall_clock,
         })
