@@ -116,8 +116,8 @@ async fn a_check_that_fails_puts_the_release_back_and_says_what_it_was_answered_
     let (ended, events) = second(&sim, &network, checks).await;
     assert_eq!(
         reason(ended).0,
-        "check `web`: http://a/ answered 503 `starting` instead of 200, for 20s; check `port`: b:80 cannot be reached: \
-         Connection refused, for 5s"
+        "check `web` did not pass within 20s: http://a/ answered 503 `starting` instead of 200; check `port` did not pass \
+         within 5s: b:80 cannot be reached: Connection refused"
     );
     assert_eq!(image(&sim).await, "api:1");
     // Side by side and bounded: not 25 s, and each was asked once a second.
@@ -133,7 +133,10 @@ async fn a_server_that_never_answers_is_not_waited_for_longer_than_the_check() {
     let network = FakeNetwork::answering(&[]);
     let begun = Instant::now();
     let (ended, _) = second(&sim, &network, "web: { http: 'http://silent/', timeout: 3s }").await;
-    assert_eq!(reason(ended).0, "check `web`: http://silent/ did not answer within 3s, for 3s");
+    assert_eq!(
+        reason(ended).0,
+        "check `web` did not pass within 3s: http://silent/ did not answer within 3s"
+    );
     assert!(begun.elapsed() < Duration::from_secs(40), "{:?}", begun.elapsed());
 }
 
@@ -166,7 +169,10 @@ x-tidegate: {{ checks: {{ {checks} }} }}
             assert_eq!(services.len(), 2, "a check's service is left");
         } else {
             let (reason, log) = reason(ended.map(drop));
-            assert_eq!(reason, "check `smoke`: `smoke --fast` ended with exit code 2, for 12s");
+            assert_eq!(
+                reason,
+                "check `smoke` did not pass within 12s: `smoke --fast` ended with exit code 2"
+            );
             assert_eq!(log, ["404"]);
             assert!(services.is_empty(), "something is left");
         }

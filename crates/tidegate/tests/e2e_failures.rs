@@ -59,19 +59,19 @@ static FAILURES: [Failure; 10] = [
     Failure {
         name: "crash_loop_under_failure_action_continue",
         api: "image: 'failures:crash',
-          deploy: { restart_policy: { delay: 200ms }, update_config: { failure_action: continue, monitor: 500ms } }",
+          deploy: { restart_policy: { delay: 200ms }, update_config: { failure_action: continue } }",
         more: "",
         flags: &[],
     },
     Failure {
         name: "swarm_pauses",
-        api: "image: 'failures:crash', deploy: { update_config: { failure_action: pause, monitor: 2s } }",
+        api: "image: 'failures:crash', deploy: { update_config: { failure_action: pause } }",
         more: "",
         flags: &[],
     },
     Failure {
         name: "swarm_rolls_back",
-        api: "image: 'failures:crash', deploy: { update_config: { failure_action: rollback, monitor: 2s } }",
+        api: "image: 'failures:crash', deploy: { update_config: { failure_action: rollback } }",
         more: "",
         flags: &[],
     },

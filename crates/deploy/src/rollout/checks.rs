@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{Rollout, Stop};
-use crate::checks::{Check, CheckKind};
+use crate::checks::{Asking, Check, CheckKind};
 use crate::error::Error;
 use crate::event::{CheckState, Event};
 use crate::gate::{self, End};
@@ -24,59 +24,80 @@ const LONGEST_TRY: Duration = Duration::from_secs(10);
 const HINT: &str = "look at what the check asks and at the log of the service that answers; a check that only needs more time \
                     gets it by its `timeout`";
 
-/// Why a check has not passed: in words, and the last lines of a command's log.
+/// Why a try was in vain.
 struct Missed {
     reason: String,
+    /// The last lines of a command's log.
     log: Vec<String>,
+    /// The try was cut off because its time was up.
+    cut_off: bool,
 }
 
 impl From<String> for Missed {
     fn from(reason: String) -> Self {
-        Self { reason, log: Vec::new() }
+        Self { reason, log: Vec::new(), cut_off: false }
+    }
+}
+
+impl Missed {
+    fn about(self, what: &str) -> Self {
+        Self { reason: format!("{what} {}", self.reason), ..self }
+    }
+}
+
+/// An answer over the network, or why there is none.
+async fn in_time<T>(asking: Asking<'_, T>, left: Duration) -> Result<T, Missed> {
+    let limit = left.min(LONGEST_TRY);
+    match timeout(limit, asking).await {
+        Ok(answer) => answer.map_err(Missed::from),
+        Err(_) => Err(Missed { cut_off: true, ..Missed::from(format!("did not answer within {limit:?}")) }),
     }
 }
 
 impl<A: Api> Rollout<'_, A> {
-    /// Runs the checks. The first that fails, in the order of the stack file, is the one whose log is shown.
+    /// Runs the checks. All that fail are named; of commands, the log of the first in the order of the stack file is shown.
     pub(super) async fn checks(&self) -> Result<(), Stop> {
         let checks = &self.target.settings.checks;
-        let ended =
-            join_all(checks.iter().enumerate().map(|(number, check)| self.check(number, check))).await;
-        let mut missed = Vec::new();
-        for (check, ended) in checks.iter().zip(ended) {
-            if let Some(Missed { reason, log }) = ended? {
-                missed.push((format!("check `{}`: {reason}", check.name), log));
+        let running = checks.iter().enumerate().map(|(number, check)| self.check(number, check));
+        let (mut reasons, mut logs) = (Vec::new(), Vec::new());
+        for (check, ended) in checks.iter().zip(join_all(running).await) {
+            if let Some(missed) = ended? {
+                reasons.push(format!(
+                    "check `{}` did not pass within {:?}: {}",
+                    check.name, check.timeout, missed.reason
+                ));
+                logs.push(missed.log);
             }
         }
-        let reasons: Vec<&str> = missed.iter().map(|(reason, _)| reason.as_str()).collect();
-        let reason = reasons.join("; ");
-        match missed.into_iter().next() {
-            None => Ok(()),
-            Some((_, log)) => Err(Stop::Service { reason, hint: Some(HINT.to_owned()), log }),
+        if reasons.is_empty() {
+            return Ok(());
         }
+        let log = logs.into_iter().find(|log| !log.is_empty()).unwrap_or_default();
+        Err(Stop::Service { reason: reasons.join("; "), hint: Some(HINT.to_owned()), log })
     }
 
     /// Tries one check until it passes, or its time is up.
     async fn check(&self, number: usize, check: &Check) -> Result<Option<Missed>, Error> {
         let begun = Instant::now();
         self.tell_check(check, CheckState::Running, None);
-        let missed = loop {
+        let mut last: Option<Missed> = None;
+        loop {
             let left = check.timeout.saturating_sub(begun.elapsed());
-            let Err(missed) = self.attempt(number, check, left).await? else { break None };
+            let Err(missed) = self.attempt(number, check, left).await? else {
+                self.tell_check(check, CheckState::Passed, None);
+                return Ok(None);
+            };
+            // A try that the end of the check's time cut off says less than one that was answered.
+            if last.is_none() || !missed.cut_off {
+                last = Some(missed);
+            }
             if begun.elapsed() + check.interval >= check.timeout {
-                break Some(missed);
+                break;
             }
             sleep(check.interval).await;
-        };
-        let missed = missed.map(|missed| {
-            let reason = format!("{}, for {:?}", missed.reason, check.timeout);
-            Missed { reason, ..missed }
-        });
-        match &missed {
-            None => self.tell_check(check, CheckState::Passed, None),
-            Some(missed) => self.tell_check(check, CheckState::Failed, Some(missed.reason.clone())),
         }
-        Ok(missed)
+        self.tell_check(check, CheckState::Failed, last.as_ref().map(|missed| missed.reason.clone()));
+        Ok(last)
     }
 
     /// One try. The outer error is the engine's.
@@ -87,25 +108,22 @@ impl<A: Api> Rollout<'_, A> {
         left: Duration,
     ) -> Result<Result<(), Missed>, Error> {
         let probe = &self.options.probe;
-        let limit = left.min(LONGEST_TRY);
-        let late = || format!("did not answer within {limit:?}");
         Ok(match &check.kind {
             CheckKind::Http(http) => {
-                let answer = timeout(limit, probe.get(&http.url)).await.unwrap_or_else(|_| Err(late()));
+                let answer = in_time(probe.get(&http.url), left).await;
                 answer
-                    .and_then(|answer| http.judge(&answer))
-                    .map_err(|reason| format!("{} {reason}", http.url).into())
+                    .and_then(|answer| http.judge(&answer).map_err(Missed::from))
+                    .map_err(|missed| missed.about(&http.url.to_string()))
             }
             CheckKind::Tcp { address } => {
-                let connected = timeout(limit, probe.connect(address)).await.unwrap_or_else(|_| Err(late()));
-                connected.map_err(|reason| format!("{address} {reason}").into())
+                in_time(probe.connect(address), left).await.map_err(|missed| missed.about(address))
             }
             CheckKind::Command { service, command } => match self.target.by_key(service) {
                 Some(wanted) => {
                     let name = run_name(&self.target.stack, number, self.plan.number);
                     self.command(&name, wanted, command, left).await?
                 }
-                None => Err(format!("the stack has no service `{service}`").into()),
+                None => Err(Missed::from(format!("the stack has no service `{service}`"))),
             },
         })
     }
@@ -135,10 +153,12 @@ impl<A: Api> Rollout<'_, A> {
         Ok(match end {
             End::Exited(0) => Ok(()),
             End::Exited(code) => {
-                Err(Missed { reason: format!("`{words}` ended with exit code {code}"), log })
+                let reason = format!("`{words}` ended with exit code {code}");
+                Err(Missed { log, ..Missed::from(reason) })
             }
             End::Lost(reason) => {
-                Err(Missed { reason: format!("`{words}` did not run to its end: {reason}"), log })
+                let reason = format!("`{words}` did not run to its end: {reason}");
+                Err(Missed { reason, log, cut_off: true })
             }
         })
     }
