@@ -133,12 +133,11 @@ impl Error {
             }
             Self::LeaseHeld { .. } => "wait for it to end, or give --wait-lease a longer time".to_owned(),
             Self::LeaseLost { .. } => "run the same command again: it continues, or yields to who took over".to_owned(),
-            Self::Gate { hint, .. } => return hint.clone(),
             Self::Rollout { restored: Restored::Incomplete(_), .. } => {
                 "look at the services named above, then run the deploy of the release you want".to_owned()
             }
             Self::TimedOut { .. } => "look at what is named above with `docker service ps`, then run it again".to_owned(),
-            Self::Rollout { hint, .. } => return hint.clone(),
+            Self::Gate { hint, .. } | Self::Rollout { hint, .. } => return hint.clone(),
             Self::Input(_) | Self::Record(_) => return None,
         })
     }

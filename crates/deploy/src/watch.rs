@@ -129,7 +129,7 @@ impl<'a> Events<'a> {
                 Some(Err(_)) | None => self.subscription = None,
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     fn is_about(&self, event: &EngineEvent) -> bool {

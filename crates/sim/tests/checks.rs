@@ -70,7 +70,7 @@ async fn second(sim: &Sim, network: &Arc<FakeNetwork>, checks: &str) -> (Result<
     deploy::deploy(sim, desired("shop", &stack(1, "")), &options, &deploys::silence).await.unwrap();
     let events: Mutex<Vec<Event>> = Mutex::default();
     let tell = |event| events.lock().unwrap().push(event);
-    options.holder.nonce = "second".to_owned();
+    "second".clone_into(&mut options.holder.nonce);
     let ended = deploy::deploy(sim, desired("shop", &stack(2, checks)), &options, &tell).await;
     (ended.map(drop), events.into_inner().unwrap())
 }
@@ -121,7 +121,7 @@ async fn a_check_that_fails_puts_the_release_back_and_says_what_it_was_answered_
     );
     assert_eq!(image(&sim).await, "api:1");
     // Side by side and bounded: not 25 s, and each was asked once a second.
-    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_mins(1), "{:?}", begun.elapsed());
     let asked = *network.asked.lock().unwrap();
     assert!((22..=26).contains(&asked), "{asked}");
     assert!(matches!(events.last(), Some(Event::Finished { outcome: "rolled-back", .. })), "{events:#?}");

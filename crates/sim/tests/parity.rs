@@ -125,7 +125,8 @@ fn differences(name: &str, simulated: &[Value], real: &[Value]) -> String {
             let (step, subject) = (&simulated[0], &simulated[1]);
             format!("\n== {name}: {step} {subject}\nsimulated: {}\nreal: {}\n", show(simulated), show(real))
         })
-        .collect()
+        .collect::<Vec<_>>()
+        .concat()
 }
 
 async fn client(engine: &Engine) -> Arc<Client> {

@@ -181,9 +181,10 @@ fn body(wanted: &Value, name: &str, command: &[String], run: &str) -> Value {
     body["Mode"] = json!({ "Replicated": { "Replicas": 1 } });
     keep_namespace(&mut body);
     if let Some(map) = body.as_object_mut() {
-        for key in ["UpdateConfig", "RollbackConfig", "EndpointSpec"] {
-            map.remove(key);
-        }
+        map.remove("UpdateConfig");
+        map.remove("RollbackConfig");
+        // Nobody calls it, so it takes no virtual address from a network that may be small.
+        map.insert("EndpointSpec".to_owned(), json!({ "Mode": "dnsrr" }));
     }
     if let Some(task) = spec::object_at(&mut body, "TaskTemplate") {
         task.insert("RestartPolicy".to_owned(), json!({ "Condition": "none" }));
@@ -237,6 +238,7 @@ mod tests {
             "Name": "shop_check-1-r4",
             "Labels": { "com.docker.stack.namespace": "shop", "tidegate.gate": "true" },
             "Mode": { "Replicated": { "Replicas": 1 } },
+            "EndpointSpec": { "Mode": "dnsrr" },
             "TaskTemplate": {
                 "ContainerSpec": {
                     "Image": "api:1", "Command": ["smoke", "--fast"], "Env": ["A=b", "TIDEGATE_RUN=4-x"],

@@ -158,13 +158,11 @@ impl Reader<'_> {
     }
 
     fn tcp(&mut self, path: &str, map: &Map<String, Value>) -> Option<CheckKind> {
-        match map.get("tcp").and_then(Value::as_str).filter(|text| is_address(text)) {
-            Some(address) => Some(CheckKind::Tcp { address: address.to_owned() }),
-            None => {
-                self.problem(&format!("{path}.tcp"), "is not HOST:PORT", TCP_HELP);
-                None
-            }
+        let address = map.get("tcp").and_then(Value::as_str).filter(|text| is_address(text));
+        if address.is_none() {
+            self.problem(&format!("{path}.tcp"), "is not HOST:PORT", TCP_HELP);
         }
+        Some(CheckKind::Tcp { address: address?.to_owned() })
     }
 
     fn command(&mut self, path: &str, map: &Map<String, Value>) -> Option<CheckKind> {
