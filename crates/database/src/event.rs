@@ -128,7 +128,7 @@ pub enum Event {
         text: String,
     },
     /// The end, whatever it is.
-    Report(Report),
+    Report(Box<Report>),
 }
 
 impl Event {

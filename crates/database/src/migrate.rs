@@ -37,7 +37,7 @@ pub async fn migrate(
     let stop: Pin<Box<dyn Future<Output = ()> + '_>> = Box::pin(stop);
     let result = cross(options, stop.shared(), &mut report, on_event).await;
     report.finish(&result, started.elapsed());
-    on_event(Event::Report(report.clone()));
+    on_event(Event::Report(Box::new(report.clone())));
     result.map(|_| report)
 }
 

@@ -1,13 +1,14 @@
 //! `deploy`, `rollback` and `plan`: from a goal to a release, or back.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use engine::{Api, Secret};
 use jiff::Timestamp;
 use stackfile::Desired;
 
+use crate::checks::Probe;
 use crate::error::Error;
 use crate::event::{Event, Sink};
 use crate::goal::Goal;
@@ -35,10 +36,14 @@ pub struct Options {
     pub plan: PlanOptions,
     /// How long to wait for another deploy to end.
     pub wait_lease: Duration,
+    /// How long each service may take to converge, whatever its label says.
+    pub timeout: Option<Duration>,
     /// The registry's credentials for images, by the image as the stack file writes it.
     pub registry_auth: BTreeMap<String, Secret>,
     /// Who deploys.
     pub holder: Holder,
+    /// What asks over the network for checks.
+    pub probe: Arc<dyn Probe>,
     /// The wall clock, for records.
     pub clock: fn() -> Timestamp,
     /// What the release is made from.

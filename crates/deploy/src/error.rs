@@ -133,6 +133,8 @@ pub enum Error {
         release: u64,
         /// Which service, and why.
         reason: String,
+        /// What to do next.
+        hint: Option<String>,
         /// The last lines of the log of a failed task.
         log: Vec<String>,
         /// What of the release is left in the database, if anything is.
@@ -203,13 +205,13 @@ impl Error {
             }
             Self::LeaseHeld { .. } => "wait for it to end, or give --wait-lease a longer time".to_owned(),
             Self::LeaseLost { .. } => "run the same command again: it continues, or yields to who took over".to_owned(),
-            Self::Gate { hint, .. } => return hint.clone(),
-            Self::Rollout { restored: Restored::Incomplete(_), .. }
+                        Self::Rollout { restored: Restored::Incomplete(_), .. }
             | Self::Stopped { restored: Restored::Incomplete(_), .. } => {
                 "look at the services named above, then run the deploy of the release you want".to_owned()
             }
             Self::TimedOut { .. } => "look at what is named above with `docker service ps`, then run it again".to_owned(),
-            Self::Input(_) | Self::Record(_) | Self::Rollout { .. } | Self::Stopped { .. } => return None,
+            Self::Gate { hint, .. } | Self::Rollout { hint, .. } => return hint.clone(),
+            Self::Input(_) | Self::Record(_) | Self::Stopped { .. } => return None,
         })
     }
 }

@@ -50,6 +50,15 @@ pub enum Event {
         /// In words.
         message: String,
     },
+    /// A check after convergence began or ended.
+    Check {
+        /// Its name.
+        check: String,
+        /// Where it is.
+        state: CheckState,
+        /// Why it failed.
+        note: Option<String>,
+    },
     /// Everything is being put back.
     RollingBack {
         /// Why.
@@ -124,6 +133,29 @@ impl ServiceState {
             Self::Restored => "restored",
             Self::Removing => "removing",
             Self::Removed => "removed",
+        }
+    }
+}
+
+/// Where a check is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CheckState {
+    /// It is tried, perhaps again and again.
+    Running,
+    /// It got the answer it wants.
+    Passed,
+    /// It did not, and its time is up.
+    Failed,
+}
+
+impl CheckState {
+    /// The name, as output writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Passed => "passed",
+            Self::Failed => "failed",
         }
     }
 }

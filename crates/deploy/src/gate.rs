@@ -17,6 +17,9 @@ use crate::spec::{self, GATE_LABEL, RELEASE_LABEL, SPEC_LABEL};
 const HOOK_FAILED: &str = "the database is level with the code, but a hook after the migration failed: the gate's log says \
                            which and why. The next release runs the hooks again";
 
+/// The environment variable that says which run a service is for.
+const RUN: &str = "TIDEGATE_RUN=";
+
 /// The name of the gate's service in a release: the gate's own name is left to the stock client.
 pub(crate) fn service_name(gate: &str, number: u64) -> String {
     let suffix = format!("-r{number}");
@@ -88,6 +91,16 @@ fn add_environment(container: &mut Value, number: u64, run: &str, settings: &Set
     container["Env"] = json!(list);
 }
 
+/// Marks a body with the run it is for, so that it is known as Tidegate's own one-shot.
+pub(crate) fn set_run(body: &mut Value, run: &str) {
+    let Some(container) = body.pointer_mut("/TaskTemplate/ContainerSpec") else { return };
+    let listed = container.get("Env").and_then(Value::as_array).into_iter().flatten().cloned();
+    let mut list: Vec<Value> =
+        listed.filter(|entry| !entry.as_str().is_some_and(|e| e.starts_with(RUN))).collect();
+    list.push(json!(format!("{RUN}{run}")));
+    container["Env"] = json!(list);
+}
+
 /// Whether the gate is one that reports its rows: without its report its success is not believed.
 pub(crate) fn reports_rows(body: &Value) -> bool {
     let part = |name: &str| {
@@ -107,7 +120,7 @@ pub(crate) fn run_of(spec: &Value) -> Option<&str> {
         .as_array()?
         .iter()
         .filter_map(Value::as_str)
-        .find_map(|entry| entry.strip_prefix("TIDEGATE_RUN="))
+        .find_map(|entry| entry.strip_prefix(RUN))
 }
 
 /// What one line of a gate's log means.

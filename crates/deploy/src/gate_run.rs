@@ -83,8 +83,19 @@ impl<A: Api> GateRun<'_, A> {
         Ok(GateEnd { verdict, log: heard.last })
     }
 
-    /// Ends the run: its service is removed, and this returns when its task has ended.
-    pub(crate) async fn stop(&self) -> Result<(), Error> {
+    /// Runs it anew, and says how its task ended, with the last lines of its log. For a one-shot that is no gate.
+    pub(crate) async fn to_its_end(&self) -> Result<(End, Vec<String>), Error> {
+        let service = self.create().await?;
+        let mut heard = Heard::default();
+        let end = self.watch(&service.id, &mut heard).await?;
+        if end != End::Exited(0) {
+            self.hear_the_rest(&service.id, &mut heard).await;
+        }
+        Ok((end, heard.last))
+    }
+
+    /// Removes its service, if there is one, and waits until its task is gone.
+    pub(crate) async fn remove(&self) -> Result<(), Error> {
         match self.api.service(self.name).await? {
             Some(service) => remove(self.api, &service.id, self.name).await,
             None => Ok(()),
@@ -102,6 +113,10 @@ impl<A: Api> GateRun<'_, A> {
             // It is for another content, or it failed and was never judged: its cause may be mended by now.
             remove(self.api, &service.id, self.name).await?;
         }
+        self.create().await
+    }
+
+    async fn create(&self) -> Result<Service, Error> {
         let run = gate::run_of(self.body).unwrap_or_default();
         write::create(self.api, self.name, self.body, self.wanted.auth.as_ref(), |live| {
             gate::run_of(live) == Some(run)

@@ -5,6 +5,7 @@
 //! | module | decides |
 //! |---|---|
 //! | `settings` | what `x-tidegate` says |
+//! | `checks` | what is asked after convergence, and whether the answer will do |
 //! | `order` | which service is the gate, what comes before it, what waits for it |
 //! | `spec` | whether two specs are the same, and how they differ |
 //! | `target` | what is wanted, with digests |
@@ -22,6 +23,7 @@
 //! `watch`, `gate_run`, `rollout`, `rollback`, `steady`, `interrupt`, and the operations themselves: `deploy` (and back), `remove`,
 //! `status`, `history`.
 
+mod checks;
 mod converge;
 mod deploy;
 mod error;
@@ -55,10 +57,11 @@ mod target;
 mod watch;
 mod write;
 
-pub use converge::Trouble;
+pub use checks::{Answer, Asking, Check, CheckKind, HttpCheck, Probe, Url};
+pub use converge::{Fate, Trouble, Witness};
 pub use deploy::{Deployed, Options, deploy, make_plan, plan_rollback, rollback};
 pub use error::{Error, Restored};
-pub use event::{Event, ServiceEvent, ServiceState, Sink};
+pub use event::{CheckState, Event, ServiceEvent, ServiceState, Sink};
 pub use history::{ReleaseDiff, ReleaseInfo, diff as diff_releases, releases};
 pub use images::ResolveImage;
 pub use interrupt::{Interrupt, Interrupter, Wish};

@@ -8,6 +8,10 @@ use diagnostics::Diagnostic;
 use serde_json::{Map, Value};
 use stackfile::Desired;
 
+use crate::checks::Check;
+
+mod checks;
+
 /// Label under `deploy.labels`: how long the service may take to converge (`90s`, `5m`).
 pub(crate) const TIMEOUT_LABEL: &str = "tidegate.timeout";
 
@@ -20,6 +24,8 @@ pub struct Settings {
     pub keep_releases: usize,
     /// The gate.
     pub gate: GateSettings,
+    /// What is checked once everything has converged: of `checks`, and of labels.
+    pub checks: Vec<Check>,
 }
 
 /// The kind of place that a stack runs in.
@@ -67,7 +73,12 @@ pub struct GateSettings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { environment: Environment::Production, keep_releases: 5, gate: GateSettings::default() }
+        Self {
+            environment: Environment::Production,
+            keep_releases: 5,
+            gate: GateSettings::default(),
+            checks: Vec::new(),
+        }
     }
 }
 
@@ -75,7 +86,9 @@ impl Settings {
     /// Reads the `x-tidegate` section, if there is one.
     pub fn read(desired: &Desired) -> Result<Self, Vec<Diagnostic>> {
         let mut reader = Reader { desired, problems: Vec::new() };
-        let settings = reader.settings(desired.extension.as_ref().unwrap_or(&Value::Null));
+        let section = desired.extension.as_ref().unwrap_or(&Value::Null);
+        let mut settings = reader.settings(section);
+        settings.checks = reader.checks(section.get("checks"));
         if reader.problems.is_empty() { Ok(settings) } else { Err(reader.problems) }
     }
 }
@@ -85,7 +98,7 @@ struct Reader<'a> {
     problems: Vec<Diagnostic>,
 }
 
-const TOP_KEYS: [&str; 3] = ["environment", "keep-releases", "gate"];
+const TOP_KEYS: [&str; 4] = ["environment", "keep-releases", "gate", "checks"];
 const GATE_KEYS: [&str; 8] =
     ["service", "extensions", "target", "several-heads", "hooks", "timeout", "config", "command"];
 const HOOK_HELP: &str =

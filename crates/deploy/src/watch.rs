@@ -1,20 +1,28 @@
-//! Watching services converge: reads the engine again and again, shows it to `converge`, tells what changed.
+//! Watching services converge: reads the engine, shows it to `converge`, tells what changed. The engine's events say
+//! when to look; since some never come (those of other nodes' containers), it is also looked at regularly.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use engine::{Api, Error as EngineError, LogOptions, LogSource, TaskFilter};
+use engine::{
+    Api, Error as EngineError, Event as EngineEvent, EventFilter, Health, LogOptions, LogSource, Service,
+    Subscription, Task, TaskFilter,
+};
 use tokio::time::{Instant, sleep};
 
-use crate::converge::{Progress, Trouble, Watch};
+use crate::converge::{INGRESS, Progress, Trouble, Watch, Witness};
 use crate::event::{Event, ServiceEvent, ServiceState, Sink};
 
-/// How often the engine is asked.
+/// How often the engine is asked when no event says that something happened.
 const LOOK: Duration = Duration::from_millis(250);
+/// How long after a look the next one is at the earliest: events come in bursts.
+const LULL: Duration = Duration::from_millis(50);
 /// How long the engine may be silent (an election, a restart) before the watch gives up.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// How many of a failed task's last log lines are shown.
 const LOG_LINES: u32 = 20;
+/// How much of a healthcheck's output is shown.
+const HEALTH_CHARACTERS: usize = 400;
 
 /// Why a watch ended without convergence.
 #[derive(Debug)]
@@ -55,9 +63,9 @@ pub(crate) async fn converge<A: Api>(
     let begun = Instant::now();
     let mut answered = Instant::now();
     let mut told = None;
+    let mut events = Events::of(api, watched.id).await;
     loop {
-        let filter = TaskFilter::service(watched.id);
-        let progress = match tokio::try_join!(api.service(watched.id), api.tasks(&filter)) {
+        let mut progress = match look(api, watched.id).await {
             Ok((service, tasks)) => {
                 answered = Instant::now();
                 watch.observe(begun.elapsed(), service.as_ref(), &tasks)
@@ -68,6 +76,9 @@ pub(crate) async fn converge<A: Api>(
             }
             Err(error) => return Err(WatchError::Engine(error)),
         };
+        if let Progress::Failed(trouble) = &mut progress {
+            explain(api, trouble).await;
+        }
         let event = event(watched, &progress);
         if told.as_ref() != Some(&event) {
             sink(Event::Service(event.clone()));
@@ -76,9 +87,99 @@ pub(crate) async fn converge<A: Api>(
         match progress {
             Progress::Converged { .. } => return Ok(()),
             Progress::Failed(trouble) => return Err(WatchError::Trouble(trouble)),
-            Progress::Waiting { .. } => sleep(LOOK).await,
+            Progress::Waiting { .. } => events.next_look().await,
         }
     }
+}
+
+/// A service and its tasks. The tasks are read last, so that what made Swarm step in is among them.
+async fn look<A: Api>(api: &A, id: &str) -> Result<(Option<Service>, Vec<Task>), EngineError> {
+    let service = api.service(id).await?;
+    Ok((service, api.tasks(&TaskFilter::service(id)).await?))
+}
+
+/// The events that tell of one service.
+struct Events<'a> {
+    service: &'a str,
+    subscription: Option<Subscription<EngineEvent>>,
+}
+
+impl<'a> Events<'a> {
+    async fn of<A: Api>(api: &A, service: &'a str) -> Self {
+        let kinds = vec!["service".to_owned(), "container".to_owned()];
+        // Without events it is only looked a little later.
+        let subscription = api.events(&EventFilter { kinds, labels: Vec::new() }).await.ok();
+        Self { service, subscription }
+    }
+
+    /// Returns when it is time to look again.
+    async fn next_look(&mut self) {
+        sleep(LULL).await;
+        tokio::select! {
+            () = sleep(LOOK.saturating_sub(LULL)) => {}
+            () = self.next() => {}
+        }
+    }
+
+    async fn next(&mut self) {
+        while let Some(subscription) = &mut self.subscription {
+            match subscription.next().await {
+                Some(Ok(event)) if self.is_about(&event) => return,
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => self.subscription = None,
+            }
+        }
+        std::future::pending::<()>().await;
+    }
+
+    fn is_about(&self, event: &EngineEvent) -> bool {
+        let of_container = event.attributes.get("com.docker.swarm.service.id");
+        event.id == self.service || of_container.is_some_and(|id| id == self.service)
+    }
+}
+
+/// Adds what the engine is asked only once something went wrong: a healthcheck's words, the names of networks.
+async fn explain<A: Api>(api: &A, trouble: &mut Trouble) {
+    if let Trouble::NoAddress { networks } = trouble {
+        for network in networks.iter_mut().filter(|network| *network != INGRESS) {
+            if let Ok(Some(found)) = api.network(network).await {
+                found.name().clone_into(network);
+            }
+        }
+    }
+    if let Some(witness) = trouble.witness_mut().filter(|witness| witness.has_healthcheck_to_read()) {
+        witness.health = health(api, witness).await;
+    }
+}
+
+/// What a task's healthcheck said, or where that can be read.
+async fn health<A: Api>(api: &A, witness: &Witness) -> Option<String> {
+    let container = witness.container.as_deref()?;
+    if let Ok(Some(health)) = api.health(container).await {
+        return said(&health);
+    }
+    let (info, nodes) = (api.info().await.ok()?, api.nodes().await.ok()?);
+    let node = nodes.into_iter().find(|node| Some(&node.id) == witness.node.as_ref())?;
+    let short = container.get(..12).unwrap_or(container);
+    Some(if node.id == info.node_id {
+        format!("its container {short} is gone, and with it what its healthcheck said")
+    } else {
+        format!(
+            "its container is on node `{}`: `docker inspect {short}` there shows what its healthcheck said",
+            node.hostname()
+        )
+    })
+}
+
+fn said(health: &Health) -> Option<String> {
+    let run = health.log.iter().rev().find(|run| run.exit_code != 0)?;
+    let output: String = run.output.trim().chars().take(HEALTH_CHARACTERS).collect();
+    Some(match (run.exit_code, output.as_str()) {
+        (-1, "") => "its healthcheck ran out of time".to_owned(),
+        (code, "") => format!("its healthcheck ended with exit code {code} and said nothing"),
+        (-1, output) => format!("its healthcheck said: {output}"),
+        (code, output) => format!("its healthcheck said, with exit code {code}: {output}"),
+    })
 }
 
 fn event(watched: &Watched<'_>, progress: &Progress) -> ServiceEvent {

@@ -6,8 +6,8 @@ use std::future::Future;
 use serde_json::Value;
 
 use crate::{
-    Container, Created, Distribution, Error, Event, EventFilter, FileKind, FileObject, Filter, Info, LogLine,
-    LogOptions, LogSource, Network, Node, Secret, Service, Subscription, Task, TaskFilter,
+    Container, Created, Distribution, Error, Event, EventFilter, FileKind, FileObject, Filter, Health, Info,
+    LogLine, LogOptions, LogSource, Network, Node, Secret, Service, Subscription, Task, TaskFilter,
 };
 
 /// Everything Tidegate asks of an engine.
@@ -131,6 +131,10 @@ pub trait Api: Send + Sync {
         labels: &[(String, String)],
         all: bool,
     ) -> impl Future<Output = Result<Vec<Container>, Error>> + Send;
+
+    /// What the healthcheck of a container of the engine's own node said; `None` if there is no such container here, or it has
+    /// no healthcheck.
+    fn health(&self, container: &str) -> impl Future<Output = Result<Option<Health>, Error>> + Send;
 
     /// Events from now on, best effort: some can be missed, so they may only shorten a wait, never replace a read.
     fn events(&self, filter: &EventFilter)

@@ -27,6 +27,7 @@ pub use model::container::Container;
 pub use model::event::{Event, EventFilter};
 pub use model::file_object::{FileKind, FileObject};
 pub use model::filter::Filter;
+pub use model::health::{Health, HealthRun};
 pub use model::image::{Distribution, Platform};
 pub use model::info::{Info, LocalNodeState};
 pub use model::log::{LogLine, LogOptions, LogSource, LogStream};

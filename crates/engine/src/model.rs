@@ -7,6 +7,7 @@ pub(crate) mod container;
 pub(crate) mod event;
 pub(crate) mod file_object;
 pub(crate) mod filter;
+pub(crate) mod health;
 pub(crate) mod image;
 pub(crate) mod info;
 pub(crate) mod log;

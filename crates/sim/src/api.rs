@@ -3,8 +3,8 @@
 
 use engine::{
     Api, Call, Container, Created, Distribution, Error, Event, EventFilter, FileKind, FileObject, Filter,
-    Info, LogLine, LogOptions, LogSource, Network, Node, Platform, Secret, Service, Subscription, Task,
-    TaskFilter,
+    Health, Info, LogLine, LogOptions, LogSource, Network, Node, Platform, Secret, Service, Subscription,
+    Task, TaskFilter,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -150,6 +150,10 @@ impl Api for Sim {
 
     async fn containers(&self, labels: &[(String, String)], all: bool) -> Result<Vec<Container>, Error> {
         self.read("list the containers", |world| Ok(world.container_list(labels, all))).await
+    }
+
+    async fn health(&self, container: &str) -> Result<Option<Health>, Error> {
+        absent(self.read(&format!("read the container {container}"), |world| world.health(container)).await)
     }
 
     async fn events(&self, filter: &EventFilter) -> Result<Subscription<Event>, Error> {

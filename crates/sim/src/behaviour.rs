@@ -14,6 +14,7 @@ pub struct Behaviour {
     pub(crate) missing: bool,
     pub(crate) up_after: Duration,
     pub(crate) healthy: bool,
+    pub(crate) health_says: Option<String>,
     pub(crate) exit: Option<(Duration, i64)>,
     pub(crate) stops_in: Duration,
     pub(crate) log: Vec<(Duration, LogStream, String)>,
@@ -37,6 +38,7 @@ impl Default for Behaviour {
             missing: false,
             up_after: Duration::from_millis(200),
             healthy: true,
+            health_says: None,
             exit: None,
             stops_in: Duration::from_millis(100),
             log: Vec::new(),
@@ -59,6 +61,13 @@ impl Behaviour {
     /// Starts, never becomes healthy, and is killed for that after this time.
     pub fn unhealthy_after(time: Duration) -> Self {
         Self { up_after: time, healthy: false, ..Self::default() }
+    }
+
+    /// The same, with a healthcheck that writes this.
+    #[must_use]
+    pub fn health_says(mut self, words: impl Into<String>) -> Self {
+        self.health_says = Some(words.into());
+        self
     }
 
     /// There is no such image.

@@ -6,6 +6,7 @@ mod commands;
 mod exit;
 mod interrupts;
 mod output;
+mod probe;
 mod session;
 mod source;
 mod stack_files;

@@ -10,7 +10,16 @@ use std::time::Duration;
 use engine::{Service, ServiceMode, Task, TaskState, UpdateState};
 use serde_json::Value;
 
-use crate::spec::{canonical, same};
+use crate::spec::same;
+
+mod count;
+mod trouble;
+
+pub(crate) use count::{Count, count};
+use count::{count_against, is_up, may_end, template};
+pub(crate) use trouble::INGRESS;
+use trouble::asked;
+pub use trouble::{Fate, Trouble, Witness};
 
 /// The engine's own default for how long a new task must stay up (swarmkit, `defaults`).
 const DEFAULT_MONITOR: Duration = Duration::from_secs(5);
@@ -20,97 +29,6 @@ const CRASH_LIMIT: usize = 3;
 const REJECT_LIMIT: usize = 2;
 /// How long a task may wait for a node that fits, or for an address, before that counts as a failure.
 const PLACEMENT_GRACE: Duration = Duration::from_secs(20);
-
-/// Why a service does not converge.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Trouble {
-    /// Its tasks end again and again.
-    #[error("its tasks fail: {failures} of the new spec ended, the last with {}", ending(*exit_code, error))]
-    CrashLoop {
-        /// How many tasks failed.
-        failures: usize,
-        /// The last one's exit code.
-        exit_code: Option<i64>,
-        /// The engine's words about it.
-        error: String,
-        /// The last one's id, for its log.
-        task: String,
-    },
-    /// No node can take its tasks as they are: the engine rejects them.
-    #[error("its tasks are rejected: {error}")]
-    Rejected {
-        /// The engine's words.
-        error: String,
-    },
-    /// No node fits.
-    #[error("no node can take it: {error}")]
-    NoNode {
-        /// The engine's words.
-        error: String,
-    },
-    /// The manager cannot give its tasks what they need to be placed.
-    #[error(
-        "its tasks stay in state New without a node: the manager has no free address left in one of its networks (often the ingress network, after many removals; restarting the engine frees them)"
-    )]
-    NoAddress,
-    /// Swarm stopped its update.
-    #[error("Swarm paused its update: {message}")]
-    Paused {
-        /// The engine's words.
-        message: String,
-    },
-    /// Swarm put its old spec back.
-    #[error("Swarm rolled it back by itself ({message}){}", after(cause.as_ref()))]
-    SwarmRolledBack {
-        /// The engine's words.
-        message: String,
-        /// What happened to the new tasks, if that is known.
-        cause: Option<String>,
-        /// The id of a failed task, for its log.
-        task: Option<String>,
-    },
-    /// Somebody else changed it.
-    #[error("somebody else changed it meanwhile")]
-    Changed,
-    /// Somebody else removed it.
-    #[error("somebody else removed it meanwhile")]
-    Removed,
-    /// Its time is up.
-    #[error("it did not converge within {seconds} s: {running} of {wanted} tasks run the new spec{}", after(note.as_ref()))]
-    Deadline {
-        /// The bound.
-        seconds: u64,
-        /// Tasks that run the wanted spec.
-        running: u64,
-        /// Tasks that should.
-        wanted: u64,
-        /// What the others do.
-        note: Option<String>,
-    },
-}
-
-impl Trouble {
-    /// The task whose log may say more.
-    pub fn task(&self) -> Option<&str> {
-        match self {
-            Self::CrashLoop { task, .. } => Some(task),
-            Self::SwarmRolledBack { task, .. } => task.as_deref(),
-            _ => None,
-        }
-    }
-}
-
-fn ending(exit_code: Option<i64>, error: &str) -> String {
-    match exit_code {
-        Some(code) if error.is_empty() => format!("exit code {code}"),
-        Some(code) => format!("exit code {code} ({error})"),
-        None => error.to_owned(),
-    }
-}
-
-fn after(note: Option<&String>) -> String {
-    note.map_or(String::new(), |note| format!("; {note}"))
-}
 
 /// Where a service is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,71 +62,13 @@ pub(crate) struct Watch {
     /// Tasks from before our write, whose failures are not ours.
     known: BTreeSet<String>,
     deadline: Duration,
-    stable_since: Option<Duration>,
+    /// Since when each task that is up has been seen up.
+    up_since: BTreeMap<String, Duration>,
     placing_since: BTreeMap<String, Duration>,
     /// The monitor period has been held before.
     held: bool,
     /// Swarm may have gone back to this spec by itself; that is then what was wanted.
     after_rollback: bool,
-}
-
-/// How many tasks are where.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Count {
-    /// Run the spec, or completed it.
-    pub running: u64,
-    /// Should.
-    pub wanted: u64,
-    /// Run another spec and are wanted.
-    pub outdated: u64,
-}
-
-/// Counts a service's tasks against a spec.
-pub(crate) fn count(spec: &Value, tasks: &[Task]) -> Count {
-    count_against(&template(spec.get("TaskTemplate")), spec, tasks)
-}
-
-/// A task's spec as it can be compared with its service's. The engine names the runtime in services only.
-fn template(spec: Option<&Value>) -> Value {
-    let mut spec = canonical(spec.unwrap_or(&Value::Null));
-    if let Some(map) = spec.as_object_mut() {
-        map.retain(|key, value| key != "Runtime" || value != "container");
-    }
-    spec
-}
-
-fn count_against(template: &Value, spec: &Value, tasks: &[Task]) -> Count {
-    let one_shot = is_one_shot(spec);
-    let mode = ServiceMode::of_spec(spec);
-    let mut count = Count::default();
-    for task in tasks {
-        let current = self::template(Some(&task.spec)) == *template;
-        let done = (one_shot || mode.is_job()) && task.status.state == TaskState::Complete;
-        let up = task.is_wanted() && task.status.state == TaskState::Running && !mode.is_job();
-        if current && (done || up) {
-            count.running += 1;
-        } else if !current && task.is_wanted() && !task.status.state.is_final() {
-            count.outdated += 1;
-        }
-    }
-    count.wanted = match mode {
-        ServiceMode::Replicated { replicas, .. } => replicas,
-        ServiceMode::ReplicatedJob { total_completions, .. } => total_completions,
-        ServiceMode::Global | ServiceMode::GlobalJob => {
-            tasks.iter().filter(|task| task.is_wanted()).count() as u64
-        }
-    };
-    // A completed task of a global or replicated one-shot stays beside its successors.
-    count.running = count.running.min(count.wanted.max(u64::from(mode == ServiceMode::GlobalJob)));
-    count
-}
-
-/// Whether a service's tasks may end for good with exit code 0.
-fn is_one_shot(spec: &Value) -> bool {
-    matches!(
-        spec.pointer("/TaskTemplate/RestartPolicy/Condition").and_then(Value::as_str),
-        Some("none" | "on-failure")
-    )
 }
 
 impl Watch {
@@ -221,7 +81,7 @@ impl Watch {
             task_template,
             known,
             deadline,
-            stable_since: None,
+            up_since: BTreeMap::new(),
             placing_since: BTreeMap::new(),
             held: false,
             after_rollback: false,
@@ -256,15 +116,9 @@ impl Watch {
         let count = count_against(&self.task_template, &self.spec, tasks);
         let updating =
             matches!(service.update_state(), Some(UpdateState::Updating | UpdateState::RollbackStarted));
-        if count.running < count.wanted || count.outdated > 0 || updating {
-            self.stable_since = None;
-        } else {
-            let since = *self.stable_since.get_or_insert(elapsed);
-            // When Swarm says that its update is complete it has held the monitor period itself.
-            let held = self.held || service.update_state() == Some(UpdateState::Completed);
-            if held || elapsed.saturating_sub(since) >= self.monitor() {
-                return Progress::Converged { running: count.running, wanted: count.wanted };
-            }
+        let stayed_up = self.stayed_up(elapsed, tasks, count);
+        if count.running >= count.wanted && count.outdated == 0 && !updating && stayed_up {
+            return Progress::Converged { running: count.running, wanted: count.wanted };
         }
         let note = self.note(tasks, count, updating);
         if elapsed >= self.deadline {
@@ -273,9 +127,32 @@ impl Watch {
                 running: count.running,
                 wanted: count.wanted,
                 note,
+                witness: self.witness(tasks).map(Box::new),
             });
         }
         Progress::Waiting { running: count.running, wanted: count.wanted, note }
+    }
+
+    /// Whether every task that is up has been up for the monitor period, by our own clock. That Swarm calls its update
+    /// complete says nothing about it: with `failure_action: continue` it does so while the tasks crash.
+    fn stayed_up(&mut self, elapsed: Duration, tasks: &[Task], count: Count) -> bool {
+        let mode = ServiceMode::of_spec(&self.spec);
+        let current = self.current(tasks);
+        let up: BTreeSet<&str> =
+            current.iter().filter(|task| is_up(task, mode)).map(|task| task.id.as_str()).collect();
+        self.up_since.retain(|id, _| up.contains(id.as_str()));
+        for id in &up {
+            self.up_since.entry((*id).to_owned()).or_insert(elapsed);
+        }
+        let mut monitor = self.monitor();
+        if !self.failed(tasks).is_empty() {
+            // A short period tells little of a service that has failed already: between two crashes it is up as well.
+            monitor = monitor.max(DEFAULT_MONITOR);
+        }
+        let long = |since: &Duration| elapsed.saturating_sub(*since) >= monitor;
+        // Of a global service the tasks may not have been made yet.
+        let nothing_yet = count.running == 0 && elapsed < monitor;
+        self.held || (!nothing_yet && self.up_since.values().all(long))
     }
 
     fn monitor(&self) -> Duration {
@@ -287,74 +164,59 @@ impl Watch {
         tasks.iter().filter(|task| template(Some(&task.spec)) == self.task_template).collect()
     }
 
+    /// Tasks of the wanted spec that ended since our write and should not have, oldest first.
+    fn failed<'t>(&self, tasks: &'t [Task]) -> Vec<&'t Task> {
+        let may_end = may_end(&self.spec);
+        let mut failed = self.current(tasks);
+        failed.retain(|task| !self.known.contains(&task.id));
+        failed.retain(|task| match task.status.state {
+            TaskState::Failed | TaskState::Rejected => true,
+            TaskState::Complete => !may_end,
+            _ => false,
+        });
+        failed
+    }
+
     fn trouble(&mut self, elapsed: Duration, service: &Service, tasks: &[Task]) -> Option<Trouble> {
-        let current = self.current(tasks);
-        let failed: Vec<&Task> = current
-            .iter()
-            .copied()
-            .filter(|task| !self.known.contains(&task.id))
-            .filter(|task| matches!(task.status.state, TaskState::Failed | TaskState::Rejected))
-            .collect();
-        if let Some(trouble) = self.swarms_own(service, failed.last().copied()) {
+        let failed = self.failed(tasks);
+        let last = failed.last().map(|task| Box::new(Witness::of(task)));
+        if let Some(trouble) = self.swarms_own(service, last.clone()) {
             return Some(trouble);
         }
         let rejected = failed.iter().filter(|task| task.status.state == TaskState::Rejected).count();
-        let last = failed.last();
-        if let Some(last) = last.filter(|_| rejected >= REJECT_LIMIT) {
-            return Some(Trouble::Rejected { error: words(last) });
+        let failures = failed.len();
+        if let Some(last) = last {
+            if rejected >= REJECT_LIMIT {
+                return Some(Trouble::Rejected { last });
+            }
+            if failures - rejected >= self.crash_limit() {
+                return Some(Trouble::CrashLoop { failures, last });
+            }
         }
-        if let Some(last) = last.filter(|_| failed.len() - rejected >= self.crash_limit()) {
-            return Some(Trouble::CrashLoop {
-                failures: failed.len(),
-                exit_code: last.status.exit_code,
-                error: words(last),
-                task: last.id.clone(),
-            });
-        }
-        self.placement(elapsed, &current)
+        self.placement(elapsed, tasks)
     }
 
     /// What Swarm's own updater did. Its rollback can be over in milliseconds, so the spec is what counts.
-    fn swarms_own(&self, service: &Service, failed: Option<&Task>) -> Option<Trouble> {
-        let message = || {
-            let status = service.update_status.as_ref();
-            status
-                .map(|status| status.message.clone())
-                .filter(|m| !m.is_empty())
-                .unwrap_or("no reason given".into())
-        };
+    fn swarms_own(&self, service: &Service, cause: Option<Box<Witness>>) -> Option<Trouble> {
+        let status = service.update_status.as_ref();
+        let message = status.map(|status| status.message.clone()).filter(|message| !message.is_empty());
+        let message = message.unwrap_or_else(|| "no reason given".to_owned());
         let rolled_back = matches!(
             service.update_state(),
             Some(UpdateState::RollbackStarted | UpdateState::RollbackPaused | UpdateState::RollbackCompleted)
         );
         if !same(&service.spec, &self.spec) {
             return Some(if rolled_back {
-                Trouble::SwarmRolledBack {
-                    message: message(),
-                    cause: failed.map(|task| {
-                        format!("a new task ended with {}", ending(task.status.exit_code, &words(task)))
-                    }),
-                    task: failed.map(|task| task.id.clone()),
-                }
+                Trouble::SwarmRolledBack { message, cause }
             } else {
                 Trouble::Changed
             });
         }
-        if self.after_rollback && rolled_back {
-            return None;
-        }
         match service.update_state() {
-            Some(UpdateState::Paused) => Some(Trouble::Paused {
-                message: match failed {
-                    Some(task) => format!(
-                        "{}; a new task ended with {}",
-                        message(),
-                        ending(task.status.exit_code, &words(task))
-                    ),
-                    None => message(),
-                },
-            }),
-            Some(UpdateState::RollbackPaused) => Some(Trouble::Paused { message: message() }),
+            Some(UpdateState::RollbackPaused) if self.after_rollback => None,
+            Some(UpdateState::Paused | UpdateState::RollbackPaused) => {
+                Some(Trouble::Paused { message, cause })
+            }
             _ => None,
         }
     }
@@ -373,26 +235,42 @@ impl Watch {
         }
     }
 
-    fn placement(&mut self, elapsed: Duration, current: &[&Task]) -> Option<Trouble> {
-        let placing: Vec<&&Task> = current
-            .iter()
-            .filter(|task| task.is_wanted() && task.node_id.is_none())
-            .filter(|task| matches!(task.status.state, TaskState::New | TaskState::Pending))
-            .collect();
+    fn placement(&mut self, elapsed: Duration, tasks: &[Task]) -> Option<Trouble> {
+        let mut placing = self.current(tasks);
+        placing.retain(|task| task.is_wanted() && task.node_id.is_none());
+        placing.retain(|task| matches!(task.status.state, TaskState::New | TaskState::Pending));
         self.placing_since.retain(|id, _| placing.iter().any(|task| task.id == *id));
         for task in placing {
             let since = *self.placing_since.entry(task.id.clone()).or_insert(elapsed);
-            if elapsed.saturating_sub(since) < PLACEMENT_GRACE {
+            if elapsed.saturating_sub(since) < PLACEMENT_GRACE && elapsed < self.deadline {
                 continue;
             }
             if task.status.state == TaskState::New {
-                return Some(Trouble::NoAddress);
+                return Some(Trouble::NoAddress { networks: self.networks() });
             }
             if !task.status.err.is_empty() {
-                return Some(Trouble::NoNode { error: task.status.err.clone() });
+                let error = task.status.err.clone();
+                let asked = asked(&self.spec, &error);
+                return Some(Trouble::NoNode { error, asked });
             }
         }
         None
+    }
+
+    /// The ids of the networks that a task needs an address in, and the name of the ingress network if it is one of them.
+    fn networks(&self) -> Vec<String> {
+        let list = |pointer: &str| self.spec.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
+        let joined = list("/TaskTemplate/Networks").filter_map(|network| network["Target"].as_str());
+        let ingress = list("/EndpointSpec/Ports").any(|port| port["PublishMode"] != "host");
+        joined.chain(ingress.then_some(INGRESS)).map(str::to_owned).collect()
+    }
+
+    /// A task that shows what is wrong when the time is up: one that is starting and not healthy, else one that failed.
+    fn witness(&self, tasks: &[Task]) -> Option<Witness> {
+        let starting = |task: &&Task| task.is_wanted() && task.status.state == TaskState::Starting;
+        let current = self.current(tasks);
+        let starting = current.into_iter().find(|task| starting(task) && task.status.container_id.is_some());
+        starting.or_else(|| self.failed(tasks).pop()).map(Witness::of)
     }
 
     fn note(&self, tasks: &[Task], count: Count, updating: bool) -> Option<String> {
@@ -414,11 +292,6 @@ impl Watch {
         }
         (!parts.is_empty()).then(|| parts.join(", "))
     }
-}
-
-fn words(task: &Task) -> String {
-    let status = &task.status;
-    if status.err.is_empty() { status.message.clone() } else { status.err.clone() }
 }
 
 #[cfg(test)]

@@ -78,14 +78,44 @@ fn every_task_must_run_the_new_spec_for_the_monitor_period() {
 }
 
 #[test]
-fn an_update_that_swarm_has_not_completed_is_not_there_and_a_completed_one_needs_no_second_wait() {
+fn an_update_that_swarm_has_not_completed_is_not_there_and_the_wait_beside_it_counts() {
     let wanted = spec("v2", 1);
     let tasks = [task("a", "v2", "running", "running")];
     let mut watch = watch(&wanted);
     let updating = service(&wanted, "updating");
     assert!(matches!(watch.observe(seconds(60), Some(&updating), &tasks), Progress::Waiting { .. }));
     let completed = service(&wanted, "completed");
-    assert!(matches!(watch.observe(seconds(61), Some(&completed), &tasks), Progress::Converged { .. }));
+    assert!(matches!(watch.observe(seconds(62), Some(&completed), &tasks), Progress::Waiting { .. }));
+    assert!(matches!(watch.observe(seconds(63), Some(&completed), &tasks), Progress::Converged { .. }));
+}
+
+#[test]
+fn an_update_that_swarm_calls_complete_while_its_tasks_crash_is_not_there() {
+    let wanted = spec("v2", 1);
+    let completed = service(&wanted, "completed");
+    let mut watch = watch(&wanted);
+    let failed = |id| task(id, "v2", "failed", "shutdown");
+    // With `failure_action: continue`; each new task is up for a moment.
+    let mut tasks = vec![task("a", "v2", "running", "running")];
+    assert!(matches!(watch.observe(seconds(0), Some(&completed), &tasks), Progress::Waiting { .. }));
+    tasks = vec![failed("a"), task("b", "v2", "running", "running")];
+    assert!(matches!(watch.observe(seconds(2), Some(&completed), &tasks), Progress::Waiting { .. }));
+    tasks = vec![failed("a"), failed("b"), task("c", "v2", "running", "running")];
+    assert!(matches!(watch.observe(seconds(4), Some(&completed), &tasks), Progress::Waiting { .. }));
+    // Up for the monitor period of 3 s, which is too short for a service that has crashed before.
+    assert!(matches!(watch.observe(seconds(8), Some(&completed), &tasks), Progress::Waiting { .. }));
+    tasks = vec![failed("a"), failed("b"), failed("c")];
+    let trouble = trouble(watch.observe(seconds(8), Some(&completed), &tasks));
+    assert!(matches!(trouble, Trouble::CrashLoop { failures: 3, .. }), "{trouble}");
+}
+
+#[test]
+fn a_service_whose_tasks_end_well_and_should_not_end_is_a_crash_loop() {
+    let wanted = spec("v2", 1);
+    let live = service(&wanted, "");
+    let tasks = ["a", "b", "c"].map(|id| task(id, "v2", "complete", "shutdown"));
+    let trouble = trouble(watch(&wanted).observe(seconds(0), Some(&live), &tasks));
+    assert_eq!(trouble.to_string(), "its tasks fail: 3 of the new spec ended, the last with exit code 0");
 }
 
 #[test]
@@ -98,9 +128,9 @@ fn a_crash_loop_ends_the_wait_but_old_failures_are_not_ours() {
     assert!(matches!(watch.observe(seconds(1), Some(&live), &two), Progress::Waiting { .. }));
     let three = [failed("a"), failed("b"), failed("c")];
     let trouble = trouble(watch.observe(seconds(2), Some(&live), &three));
-    assert!(
-        matches!(&trouble, Trouble::CrashLoop { failures: 3, exit_code: Some(3), task, .. } if task == "c")
-    );
+    assert!(matches!(&trouble, Trouble::CrashLoop { failures: 3, .. }));
+    let last = trouble.witness().unwrap();
+    assert_eq!((last.task.as_str(), last.exit_code), ("c", Some(3)));
 }
 
 #[test]
@@ -129,9 +159,10 @@ fn what_swarm_does_by_itself_is_noticed_even_when_it_is_over() {
         let live = service(&old, state);
         let trouble = trouble(watch(&wanted).observe(seconds(0), Some(&live), &tasks));
         assert!(
-            matches!(&trouble, Trouble::SwarmRolledBack { task: Some(task), .. } if task == "a"),
+            matches!(&trouble, Trouble::SwarmRolledBack { cause: Some(cause), .. } if cause.task == "a"),
             "{state}"
         );
+        assert_eq!(trouble.to_string(), "Swarm rolled it back by itself: a new task ended with exit code 3");
     }
     let paused = service(&wanted, "paused");
     assert!(matches!(
@@ -170,6 +201,36 @@ fn a_task_that_cannot_be_placed_ends_the_wait_after_a_grace() {
         let trouble = trouble(watch.observe(seconds(25), Some(&live), &tasks));
         assert!(trouble.to_string().contains(expected), "{trouble}");
     }
+    // Whoever gives it less time than that hears the same.
+    let mut watch = Watch::new(wanted.clone(), BTreeSet::new(), seconds(3));
+    let tasks = [unplaced("a", "pending", "no suitable node")];
+    let trouble = trouble(watch.observe(seconds(3), Some(&live), &tasks));
+    assert!(matches!(trouble, Trouble::NoNode { .. }), "{trouble}");
+}
+
+#[test]
+fn what_no_node_offers_is_named() {
+    let mut wanted = spec("v2", 1);
+    wanted["TaskTemplate"]["Placement"] = json!({ "Constraints": ["node.labels.disk == ssd"] });
+    wanted["TaskTemplate"]["Resources"] =
+        json!({ "Reservations": { "MemoryBytes": 1_u64 << 40, "NanoCPUs": 1_500_000_000_u64 } });
+    wanted["EndpointSpec"] =
+        json!({ "Ports": [{ "PublishedPort": 80, "PublishMode": "host" }, { "PublishedPort": 81 }] });
+    let live = service(&wanted, "");
+    for (error, expected) in [
+        ("scheduling constraints not satisfied on 1 node", "its constraint is `node.labels.disk == ssd`"),
+        ("insufficient resources on 1 node", "it reserves 1.500 CPUs and 1024 GiB of memory"),
+        ("host-mode port already in use on 1 node", "it publishes port 80 of its node"),
+    ] {
+        let mut task = unplaced("a", "pending", &format!("no suitable node ({error})"));
+        task.spec = wanted["TaskTemplate"].clone();
+        let trouble = trouble(watch(&wanted).observe(DEADLINE, Some(&live), &[task]));
+        assert_eq!(
+            trouble.to_string(),
+            format!("no node can take it: no suitable node ({error}); {expected}")
+        );
+        assert!(!trouble.hint().contains("docker node ls"), "{}", trouble.hint());
+    }
 }
 
 #[test]
@@ -182,14 +243,17 @@ fn a_missing_image_ends_the_wait_and_so_does_the_deadline() {
         task
     };
     let tasks = [rejected("a"), rejected("b")];
+    let missing = trouble(watch(&wanted).observe(seconds(3), Some(&live), &tasks));
     assert_eq!(
-        trouble(watch(&wanted).observe(seconds(3), Some(&live), &tasks)),
-        Trouble::Rejected { error: "No such image: v2".to_owned() }
+        missing.to_string(),
+        "its tasks are rejected: its node can neither find nor pull the image v2"
     );
+    // It never ran, so it has no log.
+    assert_eq!(missing.task(), None);
     let tasks = [task("a", "v2", "starting", "running")];
     let late = trouble(watch(&wanted).observe(DEADLINE, Some(&live), &tasks));
     assert_eq!(
         late.to_string(),
-        "it did not converge within 120 s: 0 of 1 tasks run the new spec; 1 starting"
+        "it did not converge within 120 s: 0 of 1 tasks run the new spec; 1 starting; a task has started and is not healthy yet"
     );
 }

@@ -1,6 +1,7 @@
 //! Carrying out a plan under the lease: intent first, then objects, then the waves, then the outcome. On failure
 //! everything is put back (`rollback`).
 
+mod checks;
 mod objects;
 mod records;
 
@@ -15,7 +16,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use crate::converge::Watch;
+use crate::converge::{Trouble, Watch};
 use crate::deploy::Options;
 use crate::error::{Error, Restored};
 use crate::event::{Event, ServiceEvent, ServiceState, Sink};
@@ -61,7 +62,7 @@ enum Stop {
     /// The gate was not crossed.
     Gate { gate: String, message: String, hint: Option<String>, log: Vec<String> },
     /// A service did not become what it should.
-    Service { reason: String, log: Vec<String> },
+    Service { reason: String, hint: Option<String>, log: Vec<String> },
     /// The operator wants to go back.
     Interrupted,
     /// The operator wants to leave everything where it is.
@@ -117,6 +118,7 @@ impl<A: Api> Rollout<'_, A> {
         let result = self.each_wave(&waves, crossed).await;
         self.plan.waves = waves;
         result?;
+        self.checks().await?;
         for name in &self.plan.removes {
             self.may_go_on().await?;
             self.remove(name).await?;
@@ -185,7 +187,7 @@ impl<A: Api> Rollout<'_, A> {
             wish = self.options.interrupt.stopped() => {
                 if wish == Wish::RollBack {
                     // Its migration is stopped in order, and says itself what is committed.
-                    run.stop().await?;
+                    run.remove().await?;
                 }
                 return Err(interrupted(wish));
             }
@@ -257,6 +259,7 @@ impl<A: Api> Rollout<'_, A> {
         }
         write::remove_and_wait(self.api, &service.id).await.map_err(|error| Stop::Service {
             reason: format!("service `{}`: {error}", planned.key),
+            hint: None,
             log: Vec::new(),
         })
     }
@@ -296,7 +299,8 @@ impl<A: Api> Rollout<'_, A> {
     ) -> Result<(), Stop> {
         let end = if unchanged { ServiceState::Unchanged } else { ServiceState::Converged };
         let watched = Watched { key: &wanted.key, id: &service.id, state: ServiceState::Converging, end };
-        let mut watch = Watch::new(service.spec.clone(), known, wanted.timeout);
+        let mut watch =
+            Watch::new(service.spec.clone(), known, self.options.timeout.unwrap_or(wanted.timeout));
         // An interrupted deploy may have written it a moment ago; then it is watched like one of ours.
         if unchanged && self.plan.in_force.is_some() && !self.plan.resumes {
             watch = watch.left_alone();
@@ -309,7 +313,8 @@ impl<A: Api> Rollout<'_, A> {
                     Some(task) => watch::last_lines(self.api, task).await,
                     None => Vec::new(),
                 };
-                Err(Stop::Service { reason: format!("service `{}`: {trouble}", wanted.key), log })
+                let reason = format!("service `{}`: {trouble}", wanted.key);
+                Err(Stop::Service { reason, hint: Some(trouble.hint()), log })
             }
         }
     }
@@ -323,7 +328,7 @@ impl<A: Api> Rollout<'_, A> {
             if !base.is_some_and(|base| same(base, &service.spec)) {
                 let reason =
                     format!("service `{name}`: somebody else changed it meanwhile, so it was not removed");
-                return Err(Stop::Service { reason, log: Vec::new() });
+                return Err(Stop::Service { reason, hint: Some(Trouble::Changed.hint()), log: Vec::new() });
             }
             self.api.remove_service(&service.id).await?;
         }
@@ -379,10 +384,15 @@ impl<A: Api> Rollout<'_, A> {
             Stop::Gate { gate, message, hint, log } => {
                 Error::Gate { release, gate, message, hint, log, restored }
             }
-            Stop::Service { reason, log } => Error::Rollout { release, reason, log, restored, database },
+            Stop::Service { reason, hint, log } => {
+                Error::Rollout { release, reason, hint, log, restored, database }
+            }
             Stop::Interrupted | Stop::Left => Error::Stopped { release, restored, database },
             Stop::Other(error @ (Error::ChangedContent { .. } | Error::LeaseLost { .. })) => error,
-            Stop::Other(_) => Error::Rollout { release, reason, log: Vec::new(), restored, database },
+            Stop::Other(error) => {
+                let (hint, log) = (error.hint(), Vec::new());
+                Error::Rollout { release, reason, hint, log, restored, database }
+            }
         }
     }
 }
@@ -441,7 +451,11 @@ fn interrupted(wish: Wish) -> Stop {
 }
 
 fn stop(key: &str, error: &WriteError) -> Stop {
-    Stop::Service { reason: format!("service `{key}`: {error}"), log: Vec::new() }
+    let hint = match error {
+        WriteError::Engine(error) => error.hint(),
+        _ => Trouble::Changed.hint(),
+    };
+    Stop::Service { reason: format!("service `{key}`: {error}"), hint: Some(hint), log: Vec::new() }
 }
 
 /// The wall clock, for records.

@@ -6,9 +6,11 @@ use serde_json::Value;
 
 use super::target::{Target, label_filter};
 use super::{Client, absent_is_none, logs, parsed, stream};
+use crate::model::health::Inspected;
 use crate::{
     Api, Call, Container, Created, Distribution, Error, Event, EventFilter, FileKind, FileObject, Filter,
-    Info, LogLine, LogOptions, LogSource, Network, Node, Secret, Service, Subscription, Task, TaskFilter,
+    Health, Info, LogLine, LogOptions, LogSource, Network, Node, Secret, Service, Subscription, Task,
+    TaskFilter,
 };
 
 impl Api for Client {
@@ -156,6 +158,13 @@ impl Api for Client {
         let target = Target::new(&["containers", "json"]).with("all", all);
         let target = target.filtered([("label", label_filter(labels))]);
         self.get(&Call::read("list the containers"), target).await
+    }
+
+    async fn health(&self, container: &str) -> Result<Option<Health>, Error> {
+        let call = Call::read(format!("read the container {container}"));
+        let found: Option<Inspected> =
+            self.find(&call, Target::new(&["containers", container, "json"])).await?;
+        Ok(found.and_then(|container| container.state.health))
     }
 
     async fn events(&self, filter: &EventFilter) -> Result<Subscription<Event>, Error> {

@@ -126,6 +126,19 @@ impl World {
         Ok(file_answer(file))
     }
 
+    /// What the healthcheck of a container of the first node said.
+    pub(crate) fn health(&self, container: &str) -> Result<Value, Refusal> {
+        let here = |task: &&Task| {
+            task.node.as_ref() == Some(&self.nodes[0].id) && task.container.as_deref() == Some(container)
+        };
+        let task =
+            self.tasks.values().find(here).ok_or_else(|| Refusal::not_found("container", container))?;
+        let Some(said) = &task.behaviour.health_says else {
+            return Err(Refusal::not_found("healthcheck of container", container));
+        };
+        Ok(json!({ "Status": "unhealthy", "FailingStreak": 1, "Log": [{ "ExitCode": 1, "Output": said }] }))
+    }
+
     /// The containers of the first node.
     pub(crate) fn container_list(&self, labels: &[(String, String)], all: bool) -> Value {
         let here = |task: &&Task| task.node.as_ref() == Some(&self.nodes[0].id) && task.container.is_some();

@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use deploy::{
-    Deployed, Error, Event, Holder, Interrupt, OnDrift, Options, PlanOptions, ResolveImage, Source,
+    Answer, Asking, Deployed, Error, Event, Holder, Interrupt, OnDrift, Options, PlanOptions, Probe,
+    ResolveImage, Source, Url,
 };
 use sim::Sim;
 use stackfile::{Desired, Input};
@@ -30,6 +32,7 @@ pub(crate) fn options(run: &str) -> Options {
         resolve_image: ResolveImage::Never,
         plan: PlanOptions { on_drift: OnDrift::Stop, prune: false, parallel: None },
         wait_lease: Duration::from_mins(5),
+        timeout: None,
         registry_auth: std::collections::BTreeMap::new(),
         holder: Holder {
             who: format!("{run}@test"),
@@ -37,11 +40,26 @@ pub(crate) fn options(run: &str) -> Options {
             process: String::new(),
             is_gone: |_| false,
         },
+        probe: Arc::new(NoNetwork),
         clock: || jiff::Timestamp::UNIX_EPOCH,
         source: Source::asked(jiff::Timestamp::UNIX_EPOCH),
         yields: true,
         agreed: None,
         interrupt: Interrupt::default(),
+    }
+}
+
+/// A network on which nobody answers.
+#[derive(Debug)]
+struct NoNetwork;
+
+impl Probe for NoNetwork {
+    fn get<'a>(&'a self, _: &'a Url) -> Asking<'a, Answer> {
+        Box::pin(async { Err("cannot be reached".to_owned()) })
+    }
+
+    fn connect<'a>(&'a self, _: &'a str) -> Asking<'a, ()> {
+        Box::pin(async { Err("cannot be reached".to_owned()) })
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -13,6 +14,7 @@ use crate::cli::{EngineArgs, Global};
 use crate::exit::{Code, Failure};
 use crate::interrupts::{self, OnInterrupt};
 use crate::output::progress::Progress;
+use crate::probe::Network;
 use crate::session;
 use crate::source::SourceArgs;
 use crate::stack_files::{self, StackArgs};
@@ -49,6 +51,10 @@ pub struct Manner {
     /// How long to wait for another deploy of the stack to end: 90s, 10m.
     #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = duration)]
     pub wait_lease: Duration,
+    /// How long each service may take to come up, whatever its label tidegate.timeout says: 90s, 5m. Without it the
+    /// label counts, and without that 5m.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub timeout: Option<Duration>,
     /// What the first Ctrl-C or SIGTERM does; the second leaves at once.
     #[arg(long, value_name = "WHAT", default_value = "ask")]
     pub on_interrupt: OnInterrupt,
@@ -135,6 +141,8 @@ pub fn options(plan: PlanOptions, source: Source) -> Result<Options, Failure> {
         plan,
         wait_lease: Duration::ZERO,
         registry_auth: BTreeMap::new(),
+        timeout: None,
+        probe: Arc::new(Network),
         holder: session::holder()?,
         clock: deploy::wall_clock,
         source,
@@ -149,6 +157,7 @@ impl Manner {
     pub fn add_to(&self, options: &mut Options) -> Interrupter {
         options.wait_lease = self.wait_lease;
         options.plan.parallel = self.parallel;
+        options.timeout = self.timeout;
         let (interrupter, interrupt) = interrupts::channel();
         options.interrupt = interrupt;
         interrupter

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anstyle::AnsiColor;
-use deploy::{Event, PlanSummary, ServiceEvent, ServiceState};
+use deploy::{CheckState, Event, PlanSummary, ServiceEvent, ServiceState};
 use diagnostics::Style;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -50,6 +50,11 @@ impl Bars {
                 "event" => format!("    {message}"),
                 _ => format!("  | {message}"),
             }),
+            Event::Check { state, .. } => match state {
+                CheckState::Running => self.say(event, AnsiColor::Cyan, "-"),
+                CheckState::Passed => self.say(event, AnsiColor::Green, "✓"),
+                CheckState::Failed => self.say(event, AnsiColor::Red, "✗"),
+            },
             Event::Warning { .. } => self.say(event, AnsiColor::Yellow, "!"),
             Event::RollingBack { .. } => self.say(event, AnsiColor::Red, "<"),
             Event::Finished { outcome, message, .. } => {

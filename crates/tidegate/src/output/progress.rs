@@ -100,6 +100,10 @@ pub fn words(event: &Event) -> Option<String> {
             "output" => format!("{gate} | {message}"),
             _ => format!("{gate}: {message}"),
         },
+        Event::Check { check, state, note } => match note {
+            Some(note) => format!("check {check} {}: {note}", state.as_str()),
+            None => format!("check {check} {}", state.as_str()),
+        },
         Event::RollingBack { reason } => format!("putting everything back: {reason}"),
         Event::Finished { message, .. } => message.clone(),
     })
