@@ -11,7 +11,7 @@ use stackfile::Desired;
 use crate::checks::Probe;
 use crate::error::Error;
 use crate::event::{Event, Sink};
-use crate::goal::Goal;
+use crate::goal::{Back, Goal};
 use crate::history;
 use crate::images::{self, ResolveImage};
 use crate::interrupt::Interrupt;
@@ -80,10 +80,10 @@ pub async fn make_plan<A: Api>(
 pub async fn plan_rollback<A: Api>(
     api: &A,
     stack: &str,
-    release: Option<u64>,
+    to: Back,
     options: &Options,
 ) -> Result<PlanSummary, Error> {
-    let goal = back(api, stack, release).await?;
+    let goal = back(api, stack, to).await?;
     Ok(look_ahead(api, &goal, options).await?.0)
 }
 
@@ -112,10 +112,10 @@ async fn files<A: Api>(api: &A, desired: Desired, options: &Options, sink: Sink<
 }
 
 /// An earlier release.
-async fn back<A: Api>(api: &A, stack: &str, release: Option<u64>) -> Result<Goal, Error> {
+async fn back<A: Api>(api: &A, stack: &str, to: Back) -> Result<Goal, Error> {
     observe::require_manager(api).await?;
     let live = observe::live(api, stack, &[]).await?;
-    Goal::release(stack, &live.releases, release)
+    Goal::release(stack, &live.releases, to)
 }
 
 /// Takes a stack to what is wanted, or leaves it as it was.
@@ -129,16 +129,15 @@ pub async fn deploy<A: Api>(
     carry_out(api, &goal, options, sink).await
 }
 
-/// Takes a stack back to an earlier release, as a release of its own; without a number to the one before that which is
-/// in force.
+/// Takes a stack back to an earlier release, as a release of its own.
 pub async fn rollback<A: Api>(
     api: &A,
     stack: &str,
-    release: Option<u64>,
+    to: Back,
     options: &Options,
     sink: Sink<'_>,
 ) -> Result<Deployed, Error> {
-    let goal = back(api, stack, release).await?;
+    let goal = back(api, stack, to).await?;
     carry_out(api, &goal, options, sink).await
 }
 

@@ -165,6 +165,9 @@ pub(crate) struct Report {
     pub applied: Vec<String>,
     /// `migrated`, `current` or `failed`.
     pub outcome: String,
+    /// The revisions that this run undid, in order.
+    #[serde(default)]
+    pub reverted: Vec<String>,
     /// How the hooks ended: `none`, `done` or `failed`.
     #[serde(default)]
     pub hooks: Option<String>,
@@ -221,6 +224,8 @@ pub(crate) struct Crossed {
     pub rows: Option<Vec<String>>,
     /// The revisions that were applied.
     pub applied: Vec<String>,
+    /// The revisions that were undone.
+    pub reverted: Vec<String>,
     /// What is not certain.
     pub warning: Option<String>,
 }
@@ -228,6 +233,14 @@ pub(crate) struct Crossed {
 impl Crossed {
     /// What a release that is put back after its gate leaves in the database, if anything.
     pub(crate) fn left_behind(&self) -> Option<String> {
+        let rows = || match self.rows.as_deref() {
+            None | Some([]) => "no revision".to_owned(),
+            Some(rows) => rows.join(", "),
+        };
+        if !self.reverted.is_empty() {
+            let undone = self.reverted.join(", ");
+            return Some(format!("the database is not as before: {undone} stay undone, it is at {}", rows()));
+        }
         let revisions = match &self.applied[..] {
             [] => return None,
             [one] => format!("the revision {one} of this release stays applied"),
@@ -236,8 +249,7 @@ impl Crossed {
                 format!("{number} revisions of this release, {first} to {last}, stay applied")
             }
         };
-        let rows = self.rows.as_deref().unwrap_or_default().join(", ");
-        Some(format!("the database is not as before: {revisions}, it is at {rows}"))
+        Some(format!("the database is not as before: {revisions}, it is at {}", rows()))
     }
 }
 
@@ -278,6 +290,7 @@ pub(crate) fn verdict(
         None => Ok(Crossed {
             rows: None,
             applied: Vec::new(),
+            reverted: Vec::new(),
             warning: Some(
                 "the gate did not report the database's rows, so only its exit code was judged; run `tidegate migrate` in it"
                     .to_owned(),
@@ -294,7 +307,8 @@ pub(crate) fn verdict(
             }
             let failed = report.hooks.as_deref() == Some("failed");
             let warning = failed.then(|| HOOK_FAILED.to_owned());
-            Ok(Crossed { rows: Some(rows), applied: report.applied.clone(), warning })
+            let (applied, reverted) = (report.applied.clone(), report.reverted.clone());
+            Ok(Crossed { rows: Some(rows), applied, reverted, warning })
         }
     }
 }
@@ -310,6 +324,7 @@ mod tests {
             rows: own(rows),
             heads: own(heads),
             applied: vec![],
+            reverted: vec![],
             outcome: "migrated".into(),
             hooks: None,
             error: None,

@@ -15,7 +15,17 @@ use crate::release::{Release, State};
 use crate::settings::Settings;
 use crate::spec::{self, SPEC_LABEL};
 use crate::target::{DEFAULT_TIMEOUT, Target, Wanted};
-use crate::{keep, naming, plan};
+use crate::{database, keep, naming, plan};
+
+/// The way back, as the operator asks for it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Back {
+    /// The release; without a number the one before that which is in force, or, after a release that was not finished,
+    /// the one that is.
+    pub release: Option<u64>,
+    /// Whether the database goes back too, by the gate of the release that is left.
+    pub with_migrations: bool,
+}
 
 /// Where to.
 #[derive(Clone, Debug)]
@@ -28,16 +38,17 @@ pub(crate) enum Goal {
         stack: String,
         /// The release.
         number: u64,
+        /// Whether the database goes back too.
+        with_migrations: bool,
         /// Configs that its services use: full names.
         configs: Vec<String>,
     },
 }
 
 impl Goal {
-    /// The way back to a release; without a number to the one before that which is in force, or, after a release that
-    /// was not finished, to the one that is.
-    pub(crate) fn release(stack: &str, releases: &[Release], number: Option<u64>) -> Result<Self, Error> {
-        let release = match number {
+    /// The way back to a release.
+    pub(crate) fn release(stack: &str, releases: &[Release], back: Back) -> Result<Self, Error> {
+        let release = match back.release {
             Some(number) => find(stack, releases, number)?,
             None => usual(releases).ok_or_else(|| Error::NoRelease {
                 stack: stack.to_owned(),
@@ -52,7 +63,7 @@ impl Goal {
         let used = specs(release).flat_map(|(_, spec)| naming::references_in(spec));
         let configs =
             used.filter(|used| used.kind == FileKind::Config).map(|used| used.name.to_owned()).collect();
-        Ok(Self::Release { stack: stack.to_owned(), number, configs })
+        Ok(Self::Release { stack: stack.to_owned(), number, with_migrations: back.with_migrations, configs })
     }
 
     /// The stack.
@@ -86,7 +97,9 @@ impl Goal {
     pub(crate) fn target(&self, live: &Live, options: PlanOptions) -> Result<Target, Error> {
         let target = match self {
             Self::Files(target) => naming::settle(target, live),
-            Self::Release { stack, number, .. } => of_release(stack, live, *number)?,
+            Self::Release { stack, number, with_migrations, .. } => {
+                of_release(stack, live, *number, *with_migrations)?
+            }
         };
         if options.on_drift != OnDrift::Keep {
             return Ok(target);
@@ -117,29 +130,32 @@ fn specs(release: &Release) -> impl Iterator<Item = (&String, &Value)> {
 }
 
 /// An earlier release as a target: its services as they were recorded, all at once, without a gate.
-fn of_release(stack: &str, live: &Live, number: u64) -> Result<Target, Error> {
+fn of_release(stack: &str, live: &Live, number: u64, with_migrations: bool) -> Result<Target, Error> {
     let release = find(stack, &live.releases, number)?;
     let reasons = gone(live, release);
     if !reasons.is_empty() {
         return Err(Error::NoReturn { stack: stack.to_owned(), number, reasons });
     }
-    let services: BTreeMap<String, Wanted> = specs(release)
+    let mut services: BTreeMap<String, Wanted> = specs(release)
         .map(|(name, spec)| {
             let key = name.strip_prefix(&format!("{stack}_")).unwrap_or(name).to_owned();
             (name.clone(), wanted(key, name, &live.localise(spec)))
         })
         .collect();
     let keys = services.values().map(|wanted| wanted.key.clone()).collect();
+    let mut waves = vec![Wave { gate: false, services: keys }];
+    let mut warnings = database::verdict(live, release);
+    if with_migrations && let Some(way) = database::way_back(stack, live, release)? {
+        waves.insert(0, Wave { gate: true, services: vec![way.gate.key.clone()] });
+        services.insert(way.gate.name.clone(), way.gate);
+        warnings = vec![way.announcement];
+    }
     // Nothing is known of what is kept for how long: a stack file says that, so nothing goes.
     let settings = Settings { keep_releases: usize::MAX, ..Settings::default() };
     Ok(Target {
         stack: stack.to_owned(),
         settings,
-        order: Order {
-            waves: vec![Wave { gate: false, services: keys }],
-            reasons: Vec::new(),
-            warnings: database(live, release),
-        },
+        order: Order { waves, reasons: Vec::new(), warnings },
         services,
         networks: Vec::new(),
         secrets: Vec::new(),
@@ -186,34 +202,4 @@ fn gone(live: &Live, release: &Release) -> Vec<String> {
         }
     }
     gone.into_iter().collect()
-}
-
-/// What the database has and the release's code does not know.
-fn database(live: &Live, release: &Release) -> Vec<String> {
-    let number = release.intent.number;
-    let rows = |release: &Release| release.outcome.as_ref().and_then(|outcome| outcome.rows.clone());
-    let later = live.releases.iter().filter(|other| other.intent.number > number);
-    let now = later.clone().rev().find_map(rows);
-    let (Some(then), Some(now)) = (rows(release), now) else { return Vec::new() };
-    if then == now {
-        return Vec::new();
-    }
-    let applied: Vec<String> = later
-        .filter_map(|other| other.outcome.as_ref())
-        .flat_map(|outcome| outcome.applied.clone())
-        .collect();
-    let unknown = match &applied[..] {
-        [] => "which revisions that adds is not recorded".to_owned(),
-        list => format!("its code does not know {}", list.join(", ")),
-    };
-    vec![format!(
-        "the database stays at {}: release {number} was deployed with it at {}, and {unknown}. Its code must cope with \
-         that",
-        named(&now),
-        named(&then)
-    )]
-}
-
-fn named(rows: &[String]) -> String {
-    if rows.is_empty() { "no revision".to_owned() } else { rows.join(", ") }
 }

@@ -10,6 +10,7 @@
 //! | `spec` | whether two specs are the same, and how they differ |
 //! | `target` | what is wanted, with digests |
 //! | `goal` | where to: what stack files say, or an earlier release |
+//! | `database` | what going back means for the database |
 //! | `keep` | what is wanted where somebody else's fields are kept |
 //! | `source` | which of two releases is made from something newer |
 //! | `naming` | which name a secret or config has in the engine |
@@ -25,6 +26,7 @@
 
 mod checks;
 mod converge;
+mod database;
 mod deploy;
 mod error;
 mod event;
@@ -62,6 +64,7 @@ pub use converge::{Fate, Trouble, Witness};
 pub use deploy::{Deployed, Options, deploy, make_plan, plan_rollback, rollback};
 pub use error::{Error, Restored};
 pub use event::{CheckState, Event, ServiceEvent, ServiceState, Sink};
+pub use goal::Back;
 pub use history::{ReleaseDiff, ReleaseInfo, diff as diff_releases, releases};
 pub use images::ResolveImage;
 pub use interrupt::{Interrupt, Interrupter, Wish};

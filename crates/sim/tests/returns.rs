@@ -8,7 +8,7 @@ mod deploys;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use deploy::{Deployed, Error, OnDrift};
+use deploy::{Back, Deployed, Error, OnDrift};
 use deploys::{deploy_text, options, silence};
 use engine::{Api, FileKind, Filter};
 use serde_json::Value;
@@ -66,7 +66,8 @@ async fn deploy_pruned(caller: &Sim, text: &str, run: &str) -> Result<Deployed, 
 }
 
 async fn back(caller: &Sim, release: Option<u64>, run: &str) -> Result<Deployed, Error> {
-    deploy::rollback(caller, "shop", release, &options(run), &silence).await
+    let to = Back { release, with_migrations: false };
+    deploy::rollback(caller, "shop", to, &options(run), &silence).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -188,7 +189,14 @@ async fn with_faults_it_is_wholly_there_or_wholly_where_it_was() {
         // Some faults are somebody's edits.
         let mut again = options("fourth");
         again.plan.on_drift = OnDrift::Overwrite;
-        let returned = deploy::rollback(&sim.another(), "shop", Some(1), &again, &silence).await;
+        let returned = deploy::rollback(
+            &sim.another(),
+            "shop",
+            Back { release: Some(1), with_migrations: false },
+            &again,
+            &silence,
+        )
+        .await;
         returned.unwrap_or_else(|error| panic!("seed {seed}: {error:?}"));
         assert_eq!(specs(&sim).await, first, "seed {seed}");
     }
@@ -209,4 +217,54 @@ async fn shapes(sim: &Sim) -> BTreeMap<String, (String, String)> {
     let shape =
         |spec: &Value| (spec["TaskTemplate"]["ContainerSpec"]["Image"].to_string(), spec["Mode"].to_string());
     specs.iter().map(|(name, spec)| (name.clone(), shape(spec))).collect()
+}
+
+/// A gate that ends with these rows, and says what it did.
+fn gate(rows: &str, reverted: &str) -> Behaviour {
+    let report = format!(
+        r#"{{"event":"report","run":"${{TIDEGATE_RUN}}","rows":["{rows}"],"heads":["{rows}"],"applied":[],"reverted":[{reverted}],"outcome":"migrated","error":null,"message":"m"}}"#
+    );
+    Behaviour::exits_after(Duration::from_secs(2), 0).says(Duration::from_secs(1), report)
+}
+
+fn with_gate(release: u32) -> String {
+    format!(
+        "services:
+  migrate: {{ image: 'migrate:{release}', command: [tidegate, migrate], deploy: {{ restart_policy: {{ condition: none }} }} }}
+  api: {{ image: 'api:{release}', depends_on: {{ migrate: {{ condition: service_completed_successfully }} }} }}
+"
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_newer_gate_takes_the_database_back_first_if_asked() {
+    let sim = Sim::new(8);
+    sim.behave("migrate:1", gate("one", ""));
+    sim.behave("migrate:2", gate("two", ""));
+    deploy_text(&sim, &with_gate(1), "first").await.unwrap();
+    deploy_text(&sim, &with_gate(2), "second").await.unwrap();
+    let to = |with_migrations| Back { release: None, with_migrations };
+    let plan = async |to| deploy::plan_rollback(&sim, "shop", to, &options("plan")).await.unwrap();
+    let stays = plan(to(false)).await;
+    assert!(
+        stays.warnings[0].starts_with("the database stays at two: release 1 was deployed with it at one"),
+        "{stays:?}"
+    );
+    let goes = plan(to(true)).await;
+    assert!(goes.warnings[0].contains("takes the database back from two to one first"), "{goes:?}");
+    assert!(goes.waves[0].gate && goes.waves[0].services[0].service == "migrate", "{goes:?}");
+
+    let started = std::sync::Arc::new(std::sync::Mutex::new(0));
+    let seen = std::sync::Arc::clone(&started);
+    sim.behave("migrate:2", gate("one", "\"two\"").on_start(move |_| *seen.lock().unwrap() += 1));
+    deploy::rollback(&sim, "shop", to(true), &options("third"), &silence).await.unwrap();
+    assert_eq!(*started.lock().unwrap(), 1, "the newer image ran once more");
+    let run = sim.service("shop_migrate-r3").await.unwrap().unwrap();
+    let environment = run.spec["TaskTemplate"]["ContainerSpec"]["Env"].to_string();
+    for entry in ["\"TIDEGATE_DOWNGRADE=true\"", "\"TIDEGATE_TARGET=one\"", "\"TIDEGATE_RELEASE=3\""] {
+        assert!(environment.contains(entry), "{environment}");
+    }
+    let list = deploy::releases(&sim, "shop").await.unwrap();
+    assert_eq!(list[2].rows.as_deref(), Some(&["one".to_owned()][..]));
+    assert_eq!(sim.service("shop_api").await.unwrap().unwrap().image(), "api:1");
 }

@@ -73,7 +73,7 @@ pub enum Command {
     Deploy(commands::deploy::DeployArgs),
     /// Show what a deploy would do, and why in this order. Writes nothing.
     Plan(commands::plan::PlanArgs),
-    /// Take a stack back to an earlier release, as it was recorded. The database stays as it is.
+    /// Take a stack back to an earlier release, as it was recorded, and the database too if asked.
     Rollback(commands::rollback::RollbackArgs),
     /// List a stack's releases, show one, or compare two.
     Releases(commands::releases::ReleasesArgs),

@@ -1,7 +1,7 @@
 //! `tidegate rollback`.
 
 use clap::Args;
-use deploy::{Event, PlanOptions, Source};
+use deploy::{Back, Event, PlanOptions, Source};
 
 use super::deploy::{Drift, Manner, options};
 use crate::cli::{EngineArgs, Global};
@@ -18,6 +18,10 @@ pub struct RollbackArgs {
     /// The release to go back to. Without it: the one before that which is in force, or, after a release that was not
     /// finished, the one that is.
     pub release: Option<u64>,
+    /// Take the database back first, by the gate of the release in force: nothing is undone unless every revision on the
+    /// way can be.
+    #[arg(long)]
+    pub with_migrations: bool,
     /// Only show what would be done.
     #[arg(long)]
     pub dry_run: bool,
@@ -37,16 +41,17 @@ pub async fn run(args: RollbackArgs, global: &Global) -> Result<Code, Failure> {
     let plan = PlanOptions { on_drift: args.on_drift.choice(), prune: true, parallel: None };
     let mut options = options(plan, Source::asked(deploy::wall_clock()))?;
     let interrupter = args.manner.add_to(&mut options);
+    let to = Back { release: args.release, with_migrations: args.with_migrations };
     let client = session::connect(&args.engine).await?;
     if args.dry_run {
-        let planned = deploy::plan_rollback(&client, &args.stack, args.release, &options).await;
+        let planned = deploy::plan_rollback(&client, &args.stack, to, &options).await;
         Progress::lines(global).show(&Event::Plan(planned.map_err(session::failure)?));
         return Ok(Code::Ok);
     }
     let progress = Progress::new(global);
     let sink = |event| progress.show(&event);
     let lease = (&client, args.stack.as_str(), &options.holder);
-    let work = Box::pin(deploy::rollback(&client, &args.stack, args.release, &options, &sink));
+    let work = Box::pin(deploy::rollback(&client, &args.stack, to, &options, &sink));
     let result = interrupts::heeding(work, &interrupter, args.manner.on_interrupt, lease, global).await;
     progress.end();
     result.map(|_| Code::Ok)
