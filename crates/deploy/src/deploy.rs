@@ -18,6 +18,7 @@ use crate::interrupt::Interrupt;
 use crate::lease::{self, Holder};
 use crate::live::Live;
 use crate::observe;
+use crate::patient::Patient;
 use crate::plan::{OnDrift, Plan, PlanOptions, PlanSummary, plan};
 use crate::plan_file::PlanFile;
 use crate::relabel;
@@ -183,8 +184,8 @@ async fn under_lease<A: Api>(
     options: &Options,
     sink: Sink<'_>,
 ) -> Result<Deployed, Error> {
+    let api = &Patient(api);
     let (live, key) = observe_all(api, goal).await?;
-    refuse_superseded(goal.stack(), &live, before.in_force, options)?;
     let how = goal.how(options.plan);
     let target = &goal.target(&live, how)?;
     let plan = plan(target, &live, how);
@@ -198,6 +199,7 @@ async fn under_lease<A: Api>(
     if plan.empty {
         return steady(api, target, &plan, sink).await;
     }
+    refuse_superseded(goal.stack(), &live, before.in_force, options)?;
     let release = plan.number;
     let rollout = Rollout {
         api,

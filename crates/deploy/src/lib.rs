@@ -21,7 +21,7 @@
 //! | `plan_file` | whether anything has moved since a plan was agreed to |
 //!
 //! The driver does what the core decided, through [`engine::Api`] only: `observe`, `images`, `lease`, `relabel`, `write`,
-//! `watch`, `gate_run`, `rollout`, `rollback`, `steady`, `interrupt`, and the operations themselves: `deploy` (and back), `remove`,
+//! `patient`, `watch`, `gate_run`, `rollout`, `rollback`, `steady`, `interrupt`, and the operations themselves: `deploy` (and back), `remove`,
 //! `status`, `history`.
 
 mod checks;
@@ -42,6 +42,7 @@ mod live;
 mod naming;
 mod observe;
 mod order;
+mod patient;
 mod plan;
 mod plan_file;
 mod relabel;

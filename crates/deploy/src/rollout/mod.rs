@@ -63,8 +63,8 @@ enum Stop {
     Gate { gate: String, message: String, hint: Option<String>, log: Vec<String> },
     /// A service did not become what it should.
     Service { reason: String, hint: Option<String>, log: Vec<String> },
-    /// The operator wants to go back.
-    Interrupted,
+    /// The operator wants to go back; and what that means for the database, if the gate was running.
+    Interrupted { database: Option<String> },
     /// The operator wants to leave everything where it is.
     Left,
     /// Something before or beside the services.
@@ -188,8 +188,10 @@ impl<A: Api> Rollout<'_, A> {
                 if wish == Wish::RollBack {
                     // Its migration is stopped in order, and says itself what is committed.
                     run.remove().await?;
+                    let database = "the gate was stopped: what it had committed by then stays, as its last words say".to_owned();
+                    return Err(Stop::Interrupted { database: Some(database) });
                 }
-                return Err(interrupted(wish));
+                return Err(Stop::Left);
             }
         };
         match end.verdict {
@@ -343,7 +345,7 @@ impl<A: Api> Rollout<'_, A> {
         let reason = match &stop {
             Stop::Gate { gate, message, .. } => format!("the gate `{gate}` was not crossed: {message}"),
             Stop::Service { reason, .. } => reason.clone(),
-            Stop::Interrupted | Stop::Left => "it was stopped".to_owned(),
+            Stop::Interrupted { .. } | Stop::Left => "it was stopped".to_owned(),
             Stop::Other(error) => error.to_string(),
         };
         if self.touched(&stop) {
@@ -387,7 +389,10 @@ impl<A: Api> Rollout<'_, A> {
             Stop::Service { reason, hint, log } => {
                 Error::Rollout { release, reason, hint, log, restored, database }
             }
-            Stop::Interrupted | Stop::Left => Error::Stopped { release, restored, database },
+            Stop::Interrupted { database: gate } => {
+                Error::Stopped { release, restored, database: database.or(gate) }
+            }
+            Stop::Left => Error::Left { release },
             Stop::Other(error @ (Error::ChangedContent { .. } | Error::LeaseLost { .. })) => error,
             Stop::Other(error) => {
                 let (hint, log) = (error.hint(), Vec::new());
@@ -431,7 +436,7 @@ impl<A> Rollout<'_, A> {
             (Restored::Whole, Stop::Gate { .. }) => {
                 ("refused", format!("release {release} was refused at its gate; {before}"))
             }
-            (Restored::Whole, Stop::Interrupted) => {
+            (Restored::Whole, Stop::Interrupted { .. }) => {
                 ("rolled-back", format!("release {release} was stopped and put back; {before}"))
             }
             (Restored::Whole, _) => {
@@ -447,7 +452,7 @@ impl<A> Rollout<'_, A> {
 }
 
 fn interrupted(wish: Wish) -> Stop {
-    if wish == Wish::Leave { Stop::Left } else { Stop::Interrupted }
+    if wish == Wish::Leave { Stop::Left } else { Stop::Interrupted { database: None } }
 }
 
 fn stop(key: &str, error: &WriteError) -> Stop {
