@@ -182,10 +182,13 @@ impl<A: Api> Lease<'_, A> {
     /// sent may still take effect, but it sends nothing more.
     pub(crate) async fn hold<T>(&self, work: impl Future<Output = T>) -> Result<T, Error> {
         tokio::select! {
-            result = work => Ok(result),
+            // In this order: after the process has stood still, the lease is looked at before anything else is sent. And in
+            // some fixed order, so that a simulated run replays exactly.
+            biased;
             reason = self.keep_alive() => {
                 Err(Error::LeaseLost { stack: self.stack.to_owned(), reason })
             }
+            result = work => Ok(result),
         }
     }
 

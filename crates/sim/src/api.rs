@@ -1,6 +1,8 @@
 //! [`engine::Api`] for [`Sim`]: each call in words and as one question to the world. Answers go through the same JSON as a
 //! real engine's, so that the engine crate's own reading of them is tested too.
 
+use std::sync::Arc;
+
 use engine::{
     Api, Call, Container, Created, Distribution, Error, Event, EventFilter, FileKind, FileObject, Filter,
     Info, LogLine, LogOptions, LogSource, Network, Node, Platform, Secret, Service, Subscription, Task,
@@ -31,7 +33,9 @@ impl Api for Sim {
     }
 
     async fn service(&self, id_or_name: &str) -> Result<Option<Service>, Error> {
-        absent(self.read(&format!("read the service {id_or_name}"), |world| world.service(id_or_name)).await)
+        let call = Call::read(format!("read the service {id_or_name}"));
+        let answer = self.carry(call, nothing, |world| world.service_typed(id_or_name)).await;
+        Ok(absent(answer)?.map(Arc::unwrap_or_clone))
     }
 
     async fn create_service(&self, spec: &Value, _registry_auth: Option<&Secret>) -> Result<Created, Error> {
@@ -50,6 +54,7 @@ impl Api for Sim {
         let call = Call::write(format!("update the service {}", name_in(spec)));
         let disturb = |world: &mut World, fault: Fault| match fault {
             Fault::ForeignEdit => drop(world.edit_service(id, one_more_replica)),
+            Fault::NoopUpdate => drop(world.edit_service(id, |_| {})),
             _ => world.touch_service(id),
         };
         self.carry(call, disturb, |world| world.update_service(id, version, spec)).await?;
@@ -62,7 +67,10 @@ impl Api for Sim {
     }
 
     async fn tasks(&self, filter: &TaskFilter) -> Result<Vec<Task>, Error> {
-        Ok(absent(self.read("list the tasks", |world| world.task_list(filter)).await)?.unwrap_or_default())
+        let call = Call::read("list the tasks");
+        let answer = self.carry(call, nothing, |world| world.tasks_typed(filter)).await;
+        let tasks = absent(answer)?.unwrap_or_default();
+        Ok(tasks.into_iter().map(Arc::unwrap_or_clone).collect())
     }
 
     async fn networks(&self, filter: &Filter) -> Result<Vec<Network>, Error> {

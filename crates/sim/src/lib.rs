@@ -12,12 +12,14 @@ mod api;
 mod behaviour;
 mod caller;
 mod clock;
+mod drive;
 mod fault;
 mod follow;
 mod refusal;
 mod rng;
+pub mod seeds;
 mod world;
 
 pub use behaviour::{Behaviour, Start};
-pub use caller::Sim;
+pub use caller::{Sim, Snapshot};
 pub use fault::{Fault, Faults, Halt, When};

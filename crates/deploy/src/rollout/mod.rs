@@ -190,6 +190,7 @@ impl<A: Api> Rollout<'_, A> {
         self.written().insert(wanted.name.clone(), service.spec.clone());
         let unchanged = planned.action == Action::Unchanged;
         tokio::select! {
+            biased;
             result = self.converge(wanted, &service, known, unchanged) => result,
             _ = failed.wait_for(|failed| *failed) => Ok(()),
         }

@@ -1,6 +1,9 @@
 //! The engine's answers, as the JSON that a real one sends.
 
+use std::sync::Arc;
+
 use engine::{FileKind, Filter, TaskFilter, TaskState};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::World;
@@ -49,11 +52,25 @@ impl World {
         Ok(self.service_answer(service, false))
     }
 
+    /// The same as the engine crate reads it. Reading is worth keeping: most services are asked for many times as they are.
+    pub(crate) fn service_typed(&mut self, id_or_name: &str) -> Result<Arc<engine::Service>, Refusal> {
+        let service =
+            self.find_service(id_or_name).ok_or_else(|| Refusal::not_found("service", id_or_name))?;
+        if let Some(answer) = service.answer.as_ref().filter(|answer| answer.version == service.meta.version) {
+            return Ok(Arc::clone(answer));
+        }
+        let answer: Arc<engine::Service> = Arc::new(read(self.service_answer(service, false))?);
+        if let Some(service) = self.services.get_mut(&answer.id) {
+            service.answer = Some(Arc::clone(&answer));
+        }
+        Ok(answer)
+    }
+
     fn service_answer(&self, service: &Service, with_status: bool) -> Value {
         let mut answer = head(&service.id, &service.meta);
         answer["Spec"] = service.spec.clone();
-        if let Some((previous, _)) = &service.previous {
-            answer["PreviousSpec"] = previous.clone();
+        if let Some(previous) = &service.previous {
+            answer["PreviousSpec"] = previous.spec.clone();
         }
         answer["Endpoint"] =
             json!({ "Spec": service.spec.get("EndpointSpec").cloned().unwrap_or_else(|| json!({})) });
@@ -85,17 +102,40 @@ impl World {
     }
 
     pub(crate) fn task_list(&self, filter: &TaskFilter) -> Result<Value, Refusal> {
-        for service in &filter.services {
-            self.find_service(service).ok_or_else(|| Refusal::not_found("service", service))?;
+        Ok(self.wanted_tasks(filter)?.into_iter().filter_map(|key| self.tasks.get(&key)).map(task_answer).collect())
+    }
+
+    /// The same as the engine crate reads them.
+    pub(crate) fn tasks_typed(&mut self, filter: &TaskFilter) -> Result<Vec<Arc<engine::Task>>, Refusal> {
+        let mut answers = Vec::new();
+        for key in self.wanted_tasks(filter)? {
+            let Some(task) = self.tasks.get_mut(&key) else { continue };
+            let answer = match task.answer.take().filter(|answer| answer.version == task.meta.version) {
+                Some(answer) => answer,
+                None => Arc::new(read(task_answer(task))?),
+            };
+            task.answer = Some(Arc::clone(&answer));
+            answers.push(answer);
         }
-        let wanted = |task: &&Task| {
+        Ok(answers)
+    }
+
+    fn wanted_tasks(&self, filter: &TaskFilter) -> Result<Vec<u64>, Refusal> {
+        let mut services = Vec::new();
+        for service in &filter.services {
+            let found = self.find_service(service).ok_or_else(|| Refusal::not_found("service", service))?;
+            services.push(found.id.as_str());
+        }
+        let wanted = |task: &Task| {
             let label = |key: &str| task.service_labels.get(key).and_then(Value::as_str);
-            (filter.services.is_empty()
-                || filter.services.iter().any(|id| *id == task.service || *id == task.service_name))
+            (services.is_empty() || services.contains(&task.service.as_str()))
                 && filter.labels.iter().all(|(key, value)| label(key) == Some(value))
                 && (filter.desired_states.is_empty() || filter.desired_states.contains(&task.desired))
         };
-        Ok(self.tasks.values().filter(wanted).map(task_answer).collect())
+        if let [service] = services[..] {
+            return Ok(self.tasks_of(service).filter(|(_, task)| wanted(task)).map(|(key, _)| key).collect());
+        }
+        Ok(self.tasks.iter().filter(|(_, task)| wanted(task)).map(|(key, _)| *key).collect())
     }
 
     pub(crate) fn network_list(&self, filter: &Filter) -> Value {
@@ -136,6 +176,11 @@ impl World {
         };
         containers.filter(wanted).collect()
     }
+}
+
+/// An answer as the engine crate reads it.
+fn read<T: DeserializeOwned>(answer: Value) -> Result<T, Refusal> {
+    serde_json::from_value(answer).map_err(|error| Refusal::new(500, format!("an answer of the simulator: {error}")))
 }
 
 fn head(id: &str, meta: &Meta) -> Value {
