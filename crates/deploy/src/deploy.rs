@@ -97,7 +97,7 @@ pub async fn deploy<A: Api>(
     refuse(&target, &live, &plan, options)?;
     let before = plan.summary(&target);
     sink(Event::Plan(before.clone()));
-    if plan.empty {
+    if plan.empty && !planted!(SecondRunWrites) {
         return steady(api, &target, &plan, sink).await;
     }
     let lease = lease::acquire(api, &target.stack, &options.holder, options.wait_lease, sink).await?;
@@ -122,7 +122,7 @@ async fn under_lease<A: Api>(
     if summary != *before {
         sink(Event::Plan(summary));
     }
-    if plan.empty {
+    if plan.empty && !planted!(SecondRunWrites) {
         return steady(api, target, &plan, sink).await;
     }
     let release = plan.number;

@@ -90,6 +90,9 @@ fn add_environment(container: &mut Value, number: u64, run: &str, settings: &Set
 
 /// Whether the gate is one that reports its rows: without its report its success is not believed.
 pub(crate) fn reports_rows(body: &Value) -> bool {
+    if planted!(GateRowsIgnored) {
+        return false;
+    }
     let part = |name: &str| {
         body.pointer(&format!("/TaskTemplate/ContainerSpec/{name}"))
             .and_then(Value::as_array)

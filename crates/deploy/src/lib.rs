@@ -17,6 +17,17 @@
 //! The driver does what the core decided, through [`engine::Api`] only: `observe`, `images`, `lease`, `relabel`, `write`,
 //! `watch`, `gate_run`, `rollout`, `rollback`, and the operations themselves: `deploy`, `remove`, `status`.
 
+/// Whether a bug is planted: `false` but for the mutation check of the simulator's seeds.
+macro_rules! planted {
+    ($bug:ident) => {{
+        #[cfg(feature = "planted")]
+        let planted = crate::planted::is(crate::planted::Bug::$bug);
+        #[cfg(not(feature = "planted"))]
+        let planted = false;
+        planted
+    }};
+}
+
 mod converge;
 mod deploy;
 mod error;
@@ -30,6 +41,8 @@ mod naming;
 mod observe;
 mod order;
 mod plan;
+#[cfg(feature = "planted")]
+pub mod planted;
 mod relabel;
 mod release;
 mod remove;

@@ -11,12 +11,10 @@ use engine::{
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::behaviour::without_digest;
 use crate::caller::Sim;
 use crate::fault::Fault;
 use crate::follow;
 use crate::refusal::Refusal;
-use crate::rng::Rng;
 use crate::world::World;
 
 impl Api for Sim {
@@ -132,7 +130,7 @@ impl Api for Sim {
         let call = Call::read(format!("ask the registry about the image {image}"));
         let found = self.carry(call, nothing, |world| Ok(world.registry_has(image))).await?;
         Ok(found.then(|| Distribution {
-            digest: format!("sha256:{}", Rng::fork(0, without_digest(image)).hex(64)),
+            digest: World::digest_of(image),
             platforms: vec![Platform {
                 architecture: "amd64".into(),
                 os: "linux".into(),

@@ -18,6 +18,7 @@ mod follow;
 mod refusal;
 mod rng;
 pub mod seeds;
+pub mod serve;
 mod world;
 
 pub use behaviour::{Behaviour, Start};

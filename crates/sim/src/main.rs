@@ -1,8 +1,10 @@
 //! `sim`: runs seeds of the deployer against the simulator. For developers; never shipped.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
+use sim::Sim;
 use sim::seeds::campaign::{Campaign, Failure};
 use sim::seeds::{self, Faults};
 
@@ -22,6 +24,19 @@ struct Arguments {
     /// Go on after a violation.
     #[arg(long)]
     keep_going: bool,
+    /// For each planted bug: how many seeds it takes to find it, at most `--seeds`.
+    #[cfg(feature = "planted")]
+    #[arg(long)]
+    mutants: bool,
+    /// Serve the engine's API on this unix socket instead.
+    #[arg(long, value_name = "SOCKET", conflicts_with_all = ["replay"])]
+    serve: Option<PathBuf>,
+    /// With --serve: how many times as fast as real time the simulated one goes.
+    #[arg(long, default_value_t = 1.0, requires = "serve")]
+    speed: f64,
+    /// With --serve: how many nodes the swarm has.
+    #[arg(long, default_value_t = 1, requires = "serve")]
+    nodes: usize,
     /// Tell one seed, call by call.
     #[arg(long, value_name = "SEED")]
     replay: Option<u64>,
@@ -32,11 +47,58 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let fine = match arguments.replay {
+    if let Some(socket) = &arguments.serve {
+        return serve(socket, arguments.speed, arguments.nodes);
+    }
+    #[cfg(feature = "planted")]
+    if arguments.mutants {
+        return exit(show_mutants(&arguments));
+    }
+    exit(match arguments.replay {
         Some(seed) => replay(seed, arguments.faults),
         None => run_seeds(&arguments),
-    };
+    })
+}
+
+fn exit(fine: bool) -> ExitCode {
     if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn serve(socket: &Path, speed: f64, nodes: usize) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let served = runtime.and_then(|runtime| {
+        runtime.block_on(async {
+            let sim = Sim::with_speed(0, nodes, speed);
+            println!("DOCKER_HOST=unix://{}", socket.display());
+            sim::serve::serve(&sim, socket).await
+        })
+    });
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{} cannot be served: {error}", socket.display());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(feature = "planted")]
+fn show_mutants(arguments: &Arguments) -> bool {
+    let jobs = arguments.jobs.unwrap_or_else(cores);
+    let mut all = true;
+    for bug in deploy::planted::Bug::ALL {
+        let name = format!("{bug:?}");
+        match seeds::mutants::hunt(bug, arguments.from, arguments.seeds, jobs) {
+            Some(caught) => {
+                println!("{name:<26} after {:>5} seeds: {}", caught.seeds, caught.failure.broken[0])
+            }
+            None => {
+                all = false;
+                println!("{name:<26} NOT FOUND in {} seeds", arguments.seeds);
+            }
+        }
+    }
+    all
 }
 
 fn cores() -> usize {
@@ -49,6 +111,8 @@ fn run_seeds(arguments: &Arguments) -> bool {
         seeds: arguments.seeds,
         jobs: arguments.jobs.unwrap_or_else(cores),
         keep_going: arguments.keep_going,
+        #[cfg(feature = "planted")]
+        bug: None,
     };
     let found = campaign.run(show);
     println!(

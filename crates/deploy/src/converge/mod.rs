@@ -177,12 +177,21 @@ fn template(spec: Option<&Value>) -> Value {
     spec
 }
 
+/// Whether a task was made from this template.
+fn is_made_from(task: &Task, template: &Value) -> bool {
+    // Compared as it is where it can be: this is asked for every task at every look.
+    match task.spec.get("Runtime") {
+        None => same(&task.spec, template),
+        Some(_) => self::template(Some(&task.spec)) == *template,
+    }
+}
+
 fn count_against(template: &Value, spec: &Value, tasks: &[Task]) -> Count {
     let one_shot = is_one_shot(spec);
     let mode = ServiceMode::of_spec(spec);
     let mut count = Count::default();
     for task in tasks {
-        let current = self::template(Some(&task.spec)) == *template;
+        let current = is_made_from(task, template);
         let done = (one_shot || mode.is_job()) && task.status.state == TaskState::Complete;
         let up = task.is_wanted() && task.status.state == TaskState::Running && !mode.is_job();
         if current && (done || up) {
@@ -261,7 +270,9 @@ impl Watch {
         } else {
             let since = *self.stable_since.get_or_insert(elapsed);
             // When Swarm says that its update is complete it has held the monitor period itself.
-            let held = self.held || service.update_state() == Some(UpdateState::Completed);
+            let held = planted!(MonitorNotHeld)
+                || self.held
+                || service.update_state() == Some(UpdateState::Completed);
             if held || elapsed.saturating_sub(since) >= self.monitor() {
                 return Progress::Converged { running: count.running, wanted: count.wanted };
             }
@@ -284,7 +295,7 @@ impl Watch {
     }
 
     fn current<'t>(&self, tasks: &'t [Task]) -> Vec<&'t Task> {
-        tasks.iter().filter(|task| template(Some(&task.spec)) == self.task_template).collect()
+        tasks.iter().filter(|task| is_made_from(task, &self.task_template)).collect()
     }
 
     fn trouble(&mut self, elapsed: Duration, service: &Service, tasks: &[Task]) -> Option<Trouble> {

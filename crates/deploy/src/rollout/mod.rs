@@ -139,7 +139,9 @@ impl<A: Api> Rollout<'_, A> {
     async fn gate(&self, planned: &PlannedService) -> Result<Option<Crossed>, Stop> {
         let Some(wanted) = self.target.services.get(&planned.name) else { return Ok(None) };
         let name = gate::service_name(&wanted.name, self.plan.number);
-        gate_run::end_others(self.api, &self.target.stack, &name).await?;
+        if !planted!(OldGateLeft) {
+            gate_run::end_others(self.api, &self.target.stack, &name).await?;
+        }
         let run = format!("{}-{}", self.plan.number, self.options.holder.nonce);
         let body = self.live.resolve(&wanted.body);
         let mut body = gate::body(&body, &name, self.plan.number, &run, &self.target.settings);
@@ -155,6 +157,7 @@ impl<A: Api> Rollout<'_, A> {
                 }
                 Ok(Some(crossed))
             }
+            Err(_) if planted!(GateFailureIgnored) => Ok(None),
             Err(failed) => Err(Stop::Gate {
                 gate: wanted.key.clone(),
                 message: failed.message,
@@ -175,12 +178,14 @@ impl<A: Api> Rollout<'_, A> {
         };
         let written = match (&planned.action, before) {
             // It is as it should be, and is only waited for: a deploy that was interrupted may have written it.
-            (Action::Unchanged, Some(service)) => match self.plan.base.get(&wanted.name) {
-                Some(base) if !same(base, &service.spec) => {
-                    Err(WriteError::Foreign(spec::diff(base, &service.spec)))
+            (Action::Unchanged, Some(service)) if !self.is_back(&wanted.name, &service.spec) => {
+                match self.plan.base.get(&wanted.name) {
+                    Some(base) if !same(base, &service.spec) => {
+                        Err(WriteError::Foreign(spec::diff(base, &service.spec)))
+                    }
+                    _ => Ok(service),
                 }
-                _ => Ok(service),
-            },
+            }
             (Action::Create, _) => {
                 write::create(self.api, &wanted.name, &body, wanted.auth.as_ref(), is_ours).await
             }
@@ -194,6 +199,14 @@ impl<A: Api> Rollout<'_, A> {
             result = self.converge(wanted, &service, known, unchanged) => result,
             _ = failed.wait_for(|failed| *failed) => Ok(()),
         }
+    }
+
+    /// Whether a service is what it was before the release though it was not when the plan was made: after an interrupted
+    /// release Swarm itself may have put it back in the meantime.
+    fn is_back(&self, name: &str, live: &Value) -> bool {
+        let previous = self.plan.previous.get(name).and_then(Option::as_ref);
+        let base = self.plan.base.get(name);
+        previous.is_some_and(|previous| same(previous, live)) && !base.is_some_and(|base| same(base, live))
     }
 
     fn body(&self, wanted: &Wanted) -> Value {
@@ -210,7 +223,11 @@ impl<A: Api> Rollout<'_, A> {
         is_ours: &(dyn Fn(&Value) -> bool + Send + Sync),
     ) -> Result<Service, WriteError> {
         let base = self.plan.base.get(&wanted.name);
-        let may_replace = |live: &Value| base.is_some_and(|base| same(base, live));
+        let may_replace = |live: &Value| {
+            planted!(ForeignOverwritten)
+                || base.is_some_and(|base| same(base, live))
+                || self.is_back(&wanted.name, live)
+        };
         let write = Write {
             name: &wanted.name,
             spec: body,

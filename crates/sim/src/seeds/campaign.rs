@@ -18,6 +18,9 @@ pub struct Campaign {
     pub jobs: usize,
     /// Go on after a failure.
     pub keep_going: bool,
+    /// The bug that the deployers have.
+    #[cfg(feature = "planted")]
+    pub bug: Option<deploy::planted::Bug>,
 }
 
 /// A seed that broke something.
@@ -63,6 +66,8 @@ impl Campaign {
         thread::scope(|scope| {
             for _ in 0..self.jobs.max(1) {
                 scope.spawn(|| {
+                    #[cfg(feature = "planted")]
+                    deploy::planted::plant(self.bug);
                     while !stop.load(Ordering::Relaxed) {
                         let number = next.fetch_add(1, Ordering::Relaxed);
                         if number >= self.seeds {

@@ -10,6 +10,7 @@
 //! | `same-machine` | the next command knows that the killed process is gone, and need not wait for the lease to run out |
 //! | `rival@500` | a second deployer of the same release begins after 500 ms |
 //! | `edit-api@3000`, `edit-api@w5` | somebody scales a service after 3,000 ms, or after the deployer's write 5 |
+//! | `tweak-api@3000` | somebody adds a label, of which the stack file says nothing; no seed does that by itself: docs/reliability.md says why |
 //! | `noop-api@3000` | somebody writes the spec that the service has, once more |
 //! | `fail-api@3000` | a running task of the service fails |
 //! | `drain-api=3000` | the tasks that the service has take 3,000 ms to stop |
@@ -107,6 +108,8 @@ pub enum Item {
     Edit(Victim, u32),
     /// Somebody scales a service right after this write of the attacked deployer.
     EditAfter(Victim, u64),
+    /// Somebody adds a label.
+    Tweak(Victim, u32),
     /// Somebody writes a service's spec once more.
     Noop(Victim, u32),
     /// A running task fails.
@@ -163,6 +166,7 @@ impl fmt::Display for Item {
             Self::Rival(at) => write!(f, "rival@{at}"),
             Self::Edit(service, at) => write!(f, "edit-{}@{at}", victim(service)),
             Self::EditAfter(service, write) => write!(f, "edit-{}@w{write}", victim(service)),
+            Self::Tweak(service, at) => write!(f, "tweak-{}@{at}", victim(service)),
             Self::Noop(service, at) => write!(f, "noop-{}@{at}", victim(service)),
             Self::Fail(service, at) => write!(f, "fail-{}@{at}", victim(service)),
             Self::Drain(service, time) => write!(f, "drain-{}={time}", victim(service)),
@@ -215,6 +219,7 @@ fn parse(text: &str) -> Option<Item> {
     Some(match (what, at.strip_prefix('w')) {
         ("edit", Some(write)) => Item::EditAfter(victim, write.parse().ok()?),
         ("edit", None) => Item::Edit(victim, at.parse().ok()?),
+        ("tweak", None) => Item::Tweak(victim, at.parse().ok()?),
         ("noop", None) => Item::Noop(victim, at.parse().ok()?),
         ("fail", None) => Item::Fail(victim, at.parse().ok()?),
         _ => return None,

@@ -76,7 +76,10 @@ impl Judge {
         if !call.what.ends_with(LEASE) {
             let holder = sim.label_of(FileKind::Config, LEASE, "tidegate.nonce");
             if let Some(holder) = holder.filter(|holder| holder != sender.run) {
-                self.add(3, format!("`{}` is asked to `{}` while {holder} holds the lease", sender.run, call.what));
+                self.add(
+                    3,
+                    format!("`{}` is asked to `{}` while {holder} holds the lease", sender.run, call.what),
+                );
             }
         }
         let writes_service = ["create the service ", "update the service "]
@@ -100,7 +103,11 @@ impl Judge {
                 self.extend(6, "refused at the gate", view.after.differs_from(view.before, view.foreign));
                 if view.foreign.is_empty() && !view.tasks_failed {
                     let touched = view.after.other_tasks_than(view.before);
-                    self.extend(2, "refused at the gate", touched.iter().map(|name| format!("{name} has other tasks")).collect());
+                    self.extend(
+                        2,
+                        "refused at the gate",
+                        touched.iter().map(|name| format!("{name} has other tasks")).collect(),
+                    );
                 }
             }
             Err(Error::Rollout { restored: Restored::Whole, .. }) => {
@@ -181,7 +188,11 @@ pub(super) fn words(result: &Result<Deployed, Error>) -> String {
         Ok(deployed) => format!("success (release {}, changed: {})", deployed.release, deployed.changed),
         Err(error) => {
             let left = incomplete(error);
-            if left.is_empty() { error.to_string() } else { format!("{error}; not put back: {}", left.join("; ")) }
+            if left.is_empty() {
+                error.to_string()
+            } else {
+                format!("{error}; not put back: {}", left.join("; "))
+            }
         }
     }
 }

@@ -106,7 +106,9 @@ impl Picture {
         let changed = self.services.iter().filter(|(name, _)| name.as_str() != "shop_db");
         changed
             .filter(|(_, seen)| seen.up.values().any(|(_, since)| young(since)))
-            .map(|(name, seen)| format!("{name} has tasks that are up since {:?} only, at {now}", seen.up.values()))
+            .map(|(name, seen)| {
+                format!("{name} has tasks that are up since {:?} only, at {now}", seen.up.values())
+            })
             .collect()
     }
 }

@@ -180,7 +180,9 @@ impl Scene<'_> {
             .0
             .iter()
             .filter_map(|item| match item {
-                Item::Edit(_, at) | Item::Noop(_, at) | Item::Fail(_, at) => Some((*at, item)),
+                Item::Edit(_, at) | Item::Tweak(_, at) | Item::Noop(_, at) | Item::Fail(_, at) => {
+                    Some((*at, item))
+                }
                 _ => None,
             })
             .collect();
@@ -191,6 +193,9 @@ impl Scene<'_> {
             passed = at;
             let done = match item {
                 Item::Edit(victim, _) => self.meddle(*victim, scale_up),
+                Item::Tweak(victim, _) => {
+                    self.meddle(*victim, |spec| spec["Labels"]["edited-by"] = "somebody else".into())
+                }
                 Item::Noop(victim, _) => self.sim.edit_service(victim.service(), |_| {}),
                 Item::Fail(victim, _) => {
                     self.failed.fetch_or(self.sim.crash_task(victim.service()), Ordering::Relaxed);
@@ -218,7 +223,9 @@ impl Scene<'_> {
         }
         let mut after = Picture::take(&self.sim).await?;
         let (meddled, failed) = (self.meddled.load(Ordering::Relaxed), self.failed.load(Ordering::Relaxed));
-        if let (Some(Ok(Deployed { changed: true, .. })), None, false, false) = (attacked, rival, meddled, failed) {
+        if let (Some(Ok(Deployed { changed: true, .. })), None, false, false) =
+            (attacked, rival, meddled, failed)
+        {
             for words in after.too_young() {
                 self.judge.add(7, words);
             }
@@ -230,8 +237,7 @@ impl Scene<'_> {
         // With two deployers the picture is whose ran last; it is judged at the end.
         if let (Some(result), None) = (attacked, rival) {
             let foreign = self.sim.foreign_services();
-            let view =
-                View { before: self.before, after: &after, foreign: &foreign, tasks_failed: failed };
+            let view = View { before: self.before, after: &after, foreign: &foreign, tasks_failed: failed };
             self.judge.result(result, &view);
             if !meddled {
                 self.judge.accusation(result);
@@ -289,13 +295,16 @@ impl Scene<'_> {
 
     async fn plan_only(&self, number: u32) {
         let caller = self.sim.another();
-        let plan = deploy::make_plan(&caller, release(number), &options("plan", "", |_| false), &|_| {}).await;
+        let plan =
+            deploy::make_plan(&caller, release(number), &options("plan", "", |_| false), &|_| {}).await;
         if caller.write_count() > 0 {
             self.judge.add(9, format!("the plan wrote {:?}", caller.writes()));
         }
-        if self.looks_for_secrets() && plan.is_ok_and(|(target, plan)| {
-            serde_json::to_string(&plan.summary(&target)).is_ok_and(|text| text.contains(CANARY))
-        }) {
+        if self.looks_for_secrets()
+            && plan.is_ok_and(|(target, plan)| {
+                serde_json::to_string(&plan.summary(&target)).is_ok_and(|text| text.contains(CANARY))
+            })
+        {
             self.judge.add(10, "the plan shows it");
         }
     }
@@ -326,8 +335,7 @@ impl Scene<'_> {
 
     /// Puts the judge, and the story if there is one, beside a caller's calls.
     fn attend(&self, caller: &Sim, number: u32, run: &'static str) {
-        let sender =
-            Sender { run, release: number, second: self.faults.second(), gates: self.gates.clone() };
+        let sender = Sender { run, release: number, second: self.faults.second(), gates: self.gates.clone() };
         let (judge, story) = (Arc::clone(&self.judge), self.story.clone());
         caller.on_call(move |sim, call| {
             if let Some(story) = &story {

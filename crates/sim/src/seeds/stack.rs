@@ -128,6 +128,7 @@ services:
     image: db:1
     networks: [back]
     healthcheck: {{test: [CMD, "true"]}}
+    deploy: {{replicas: 1}}
   migrate:
     image: migrate:{number}
     command: [tidegate, migrate]
@@ -151,6 +152,7 @@ services:
     networks: [back]
     depends_on: {{migrate: {{condition: service_completed_successfully}}}}
     deploy:
+      replicas: 1
       restart_policy: {{delay: 500ms}}
       update_config: {{parallelism: 1, monitor: 2s}}
 {mail}networks:
@@ -167,6 +169,7 @@ fn mail(number: u32) -> String {
     networks: [back, post]
     depends_on: {{migrate: {{condition: service_completed_successfully}}}}
     deploy:
+      replicas: 1
       restart_policy: {{delay: 500ms}}
       update_config: {{monitor: 2s}}
 "

@@ -8,8 +8,10 @@ use serde_json::{Value, json};
 
 use super::World;
 use super::record::{File, Meta, Service, Task, list, text};
+use crate::behaviour::without_digest;
 use crate::clock::timestamp;
 use crate::refusal::Refusal;
+use crate::rng::Rng;
 
 impl World {
     pub(crate) fn info(&self) -> Value {
@@ -34,6 +36,18 @@ impl World {
         self.nodes.iter().map(super::Node::answer).collect()
     }
 
+    /// One node by its id or name.
+    pub(crate) fn node(&self, id_or_name: &str) -> Result<Value, Refusal> {
+        let mut nodes = self.nodes.iter();
+        let found = nodes.find(|node| node.id == id_or_name || node.hostname == id_or_name);
+        Ok(found.ok_or_else(|| Refusal::not_found("node", id_or_name))?.answer())
+    }
+
+    /// The digest that the registry has for an image.
+    pub(crate) fn digest_of(image: &str) -> String {
+        format!("sha256:{}", Rng::fork(0, without_digest(image)).hex(64))
+    }
+
     pub(crate) fn service_list(&self, filter: &Filter) -> Value {
         let mut services: Vec<&Service> = self
             .services
@@ -56,7 +70,8 @@ impl World {
     pub(crate) fn service_typed(&mut self, id_or_name: &str) -> Result<Arc<engine::Service>, Refusal> {
         let service =
             self.find_service(id_or_name).ok_or_else(|| Refusal::not_found("service", id_or_name))?;
-        if let Some(answer) = service.answer.as_ref().filter(|answer| answer.version == service.meta.version) {
+        if let Some(answer) = service.answer.as_ref().filter(|answer| answer.version == service.meta.version)
+        {
             return Ok(Arc::clone(answer));
         }
         let answer: Arc<engine::Service> = Arc::new(read(self.service_answer(service, false))?);
@@ -102,7 +117,12 @@ impl World {
     }
 
     pub(crate) fn task_list(&self, filter: &TaskFilter) -> Result<Value, Refusal> {
-        Ok(self.wanted_tasks(filter)?.into_iter().filter_map(|key| self.tasks.get(&key)).map(task_answer).collect())
+        Ok(self
+            .wanted_tasks(filter)?
+            .into_iter()
+            .filter_map(|key| self.tasks.get(&key))
+            .map(task_answer)
+            .collect())
     }
 
     /// The same as the engine crate reads them.
@@ -180,7 +200,8 @@ impl World {
 
 /// An answer as the engine crate reads it.
 fn read<T: DeserializeOwned>(answer: Value) -> Result<T, Refusal> {
-    serde_json::from_value(answer).map_err(|error| Refusal::new(500, format!("an answer of the simulator: {error}")))
+    serde_json::from_value(answer)
+        .map_err(|error| Refusal::new(500, format!("an answer of the simulator: {error}")))
 }
 
 fn head(id: &str, meta: &Meta) -> Value {

@@ -131,7 +131,9 @@ impl World {
     pub(crate) fn crash_task(&mut self, service: &str) -> bool {
         let Some(id) = self.find_service(service).map(|service| service.id.clone()) else { return false };
         let up = |task: &Task| task.state == TaskState::Running && task.desired == TaskState::Running;
-        let Some(key) = self.tasks_of(&id).find(|(_, task)| up(task)).map(|(key, _)| key) else { return false };
+        let Some(key) = self.tasks_of(&id).find(|(_, task)| up(task)).map(|(key, _)| key) else {
+            return false;
+        };
         if let Some(task) = self.tasks.get_mut(&key) {
             task.stage += 1;
         }
