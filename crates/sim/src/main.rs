@@ -28,6 +28,9 @@ struct Arguments {
     #[cfg(feature = "planted")]
     #[arg(long)]
     mutants: bool,
+    /// Roll out a stack of this many services instead, twice, and say how long that takes.
+    #[arg(long, value_name = "SERVICES", conflicts_with_all = ["replay", "serve"])]
+    scale: Option<usize>,
     /// Serve the engine's API on this unix socket instead.
     #[arg(long, value_name = "SOCKET", conflicts_with_all = ["replay"])]
     serve: Option<PathBuf>,
@@ -54,9 +57,10 @@ fn main() -> ExitCode {
     if arguments.mutants {
         return exit(show_mutants(&arguments));
     }
-    exit(match arguments.replay {
-        Some(seed) => replay(seed, arguments.faults),
-        None => run_seeds(&arguments),
+    exit(match (arguments.scale, arguments.replay) {
+        (Some(services), _) => scale(services),
+        (None, Some(seed)) => replay(seed, arguments.faults),
+        (None, None) => run_seeds(&arguments),
     })
 }
 
@@ -78,6 +82,25 @@ fn serve(socket: &Path, speed: f64, nodes: usize) -> ExitCode {
         Err(error) => {
             eprintln!("{} cannot be served: {error}", socket.display());
             ExitCode::FAILURE
+        }
+    }
+}
+
+fn scale(services: usize) -> bool {
+    match seeds::scale::roll_out(services) {
+        Ok(took) => {
+            println!(
+                "{services} services, created and updated: files read in {:.2} s, rolled out in {:.2} s ({} calls, {:.0} s simulated)",
+                took.reading.as_secs_f64(),
+                took.deploying.as_secs_f64(),
+                took.calls,
+                took.simulated.as_secs_f64(),
+            );
+            true
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            false
         }
     }
 }

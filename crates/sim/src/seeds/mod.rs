@@ -11,7 +11,8 @@
 //! | `judge` | the invariants |
 //! | `shrink` | the shortest list that breaks the same invariant |
 //! | [`campaign`] | many seeds on many threads |
-//! | [`mutants`] | planted bugs, each of which the seeds must find |
+//! | [`scale`] | a large stack |
+//! | `mutants` (feature `planted`) | planted bugs, each of which the seeds must find |
 //!
 //! A list of faults and a seed (which then decides only ids) replay exactly: time is virtual, and nothing else is random.
 
@@ -23,6 +24,7 @@ mod judge;
 pub mod mutants;
 mod picture;
 mod run;
+pub mod scale;
 mod shrink;
 mod stack;
 

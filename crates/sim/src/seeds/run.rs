@@ -68,7 +68,8 @@ fn base() -> &'static Base {
     })
 }
 
-fn on_virtual_time<T>(work: impl Future<Output = T>) -> T {
+/// Does work on a runtime of its own whose time is virtual.
+pub(super) fn on_virtual_time<T>(work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.unwrap_or_else(|error| panic!("no runtime: {error}")).block_on(work)
 }
