@@ -90,9 +90,6 @@ fn add_environment(container: &mut Value, number: u64, run: &str, settings: &Set
 
 /// Whether the gate is one that reports its rows: without its report its success is not believed.
 pub(crate) fn reports_rows(body: &Value) -> bool {
-    if planted!(GateRowsIgnored) {
-        return false;
-    }
     let part = |name: &str| {
         body.pointer(&format!("/TaskTemplate/ContainerSpec/{name}"))
             .and_then(Value::as_array)
@@ -277,7 +274,7 @@ pub(crate) fn verdict(
             let (mut rows, mut heads) = (report.rows.clone(), report.heads.clone());
             rows.sort();
             heads.sort();
-            if report.outcome == "failed" || rows != heads {
+            if report.outcome == "failed" || rows != heads && !planted!(GateRowsIgnored) {
                 let mut message = "the gate exited with code 0, but the database is not level with the code".to_owned();
                 let _ = write!(message, ": its rows are [{}], the revision files want [{}]", rows.join(", "), heads.join(", "));
                 return fail(message, None);

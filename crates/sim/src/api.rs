@@ -27,7 +27,7 @@ impl Api for Sim {
     }
 
     async fn services(&self, filter: &Filter) -> Result<Vec<Service>, Error> {
-        self.read("list the services", |world| Ok(world.service_list(filter))).await
+        self.carry(Call::read("list the services"), nothing, |world| world.services_typed(filter)).await
     }
 
     async fn service(&self, id_or_name: &str) -> Result<Option<Service>, Error> {

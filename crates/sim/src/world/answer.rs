@@ -49,14 +49,7 @@ impl World {
     }
 
     pub(crate) fn service_list(&self, filter: &Filter) -> Value {
-        let mut services: Vec<&Service> = self
-            .services
-            .values()
-            .filter(|service| {
-                filter.admits_name(service.name()) && Self::has_labels(&service.spec, &filter.labels)
-            })
-            .collect();
-        services.sort_by_key(|service| service.name());
+        let services = self.listed(filter);
         services.into_iter().map(|service| self.service_answer(service, true)).collect()
     }
 
@@ -81,6 +74,38 @@ impl World {
         Ok(answer)
     }
 
+    /// The list as the engine crate reads it.
+    pub(crate) fn services_typed(&mut self, filter: &Filter) -> Result<Vec<engine::Service>, Refusal> {
+        let wanted: Vec<String> = self.listed(filter).into_iter().map(|service| service.id.clone()).collect();
+        let mut answers = Vec::new();
+        for id in wanted {
+            let mut answer = Arc::unwrap_or_clone(self.service_typed(&id)?);
+            answer.service_status = Some(read(self.service_status(&id))?);
+            answers.push(answer);
+        }
+        Ok(answers)
+    }
+
+    /// The services that pass a filter, in the order of their names.
+    fn listed(&self, filter: &Filter) -> Vec<&Service> {
+        let passes = |service: &&Service| {
+            filter.admits_name(service.name()) && Self::has_labels(&service.spec, &filter.labels)
+        };
+        let mut services: Vec<&Service> = self.services.values().filter(passes).collect();
+        services.sort_by_key(|service| service.name());
+        services
+    }
+
+    fn service_status(&self, id: &str) -> Value {
+        let count = |state: TaskState| self.tasks_of(id).filter(|(_, task)| task.state == state).count();
+        let desired = self.tasks_of(id).filter(|(_, task)| task.desired == TaskState::Running).count();
+        json!({
+            "RunningTasks": count(TaskState::Running),
+            "DesiredTasks": desired,
+            "CompletedTasks": count(TaskState::Complete),
+        })
+    }
+
     fn service_answer(&self, service: &Service, with_status: bool) -> Value {
         let mut answer = head(&service.id, &service.meta);
         answer["Spec"] = service.spec.clone();
@@ -103,15 +128,7 @@ impl World {
             answer["JobStatus"] = json!({ "JobIteration": { "Index": service.iteration } });
         }
         if with_status {
-            let count =
-                |state: TaskState| self.tasks_of(&service.id).filter(|(_, task)| task.state == state).count();
-            let desired =
-                self.tasks_of(&service.id).filter(|(_, task)| task.desired == TaskState::Running).count();
-            answer["ServiceStatus"] = json!({
-                "RunningTasks": count(TaskState::Running),
-                "DesiredTasks": desired,
-                "CompletedTasks": count(TaskState::Complete),
-            });
+            answer["ServiceStatus"] = self.service_status(&service.id);
         }
         answer
     }

@@ -6,7 +6,7 @@ use std::mem::discriminant;
 use engine::{ServiceMode, TaskState};
 use serde_json::{Value, json};
 
-use super::record::{Meta, Previous, Service, labels, list, targets, text};
+use super::record::{Meta, Previous, Service, list, targets, text};
 use super::{World, normalise};
 use crate::refusal::Refusal;
 
@@ -202,7 +202,7 @@ impl World {
 
     /// Whether an object's labels have all of these.
     pub(super) fn has_labels(spec: &Value, wanted: &[(String, String)]) -> bool {
-        let labels = labels(spec);
-        wanted.iter().all(|(key, value)| labels.get(key).and_then(Value::as_str) == Some(value))
+        let label = |key: &str| spec.get("Labels")?.get(key)?.as_str();
+        wanted.iter().all(|(key, value)| label(key) == Some(value))
     }
 }
