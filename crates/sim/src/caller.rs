@@ -86,8 +86,8 @@ impl Sim {
     }
 
     /// A caller of managers whose clock goes this many times as fast as tokio's.
-    pub fn with_speed(seed: u64, nodes: usize, speed: f64) -> Self {
-        Self::of(World::new(seed, nodes.max(1)), speed.clamp(0.001, 1000.0))
+    pub fn with_speed(seed: u64, nodes: usize, times: f64) -> Self {
+        Self::of(World::new(seed, nodes.max(1)), times.clamp(0.001, 1000.0))
     }
 
     /// A caller of managers as they were at the moment of a snapshot; from then on another seed decides the ids.

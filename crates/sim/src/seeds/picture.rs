@@ -77,11 +77,10 @@ impl Picture {
         let mut wrong = Vec::new();
         for name in names {
             match (spec(self, name), spec(other, name)) {
-                (None, None) => {}
                 (None, Some(_)) => wrong.push(format!("{name} is gone")),
                 (Some(_), None) => wrong.push(format!("{name} is left over")),
                 (Some(now), Some(then)) if now != then => wrong.push(format!("{name} is {now}, was {then}")),
-                (Some(_), Some(_)) => {}
+                _ => {}
             }
         }
         wrong

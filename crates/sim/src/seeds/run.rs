@@ -158,12 +158,10 @@ impl Scene<'_> {
         let process = if doomed { DOOMED } else { "" };
         let attacked = caller.drive(self.attempt(caller, 2, "second", process, |_| false));
         let rival = async {
-            let Some(at) = self.faults.0.iter().find_map(|item| match item {
+            let at = self.faults.0.iter().find_map(|item| match item {
                 Item::Rival(at) => Some(*at),
                 _ => None,
-            }) else {
-                return None;
-            };
+            })?;
             sleep(Duration::from_millis(at.into())).await;
             Some(self.attempt(&self.sim.another(), 2, "rival", "", |_| false).await)
         };
@@ -326,7 +324,8 @@ impl Scene<'_> {
         self.attend(caller, number, run);
         let sink = |event: Event| self.hear(run, &event);
         let options = options(run, process, is_gone);
-        let work = deploy::deploy(caller, release(number), &options, &sink);
+        // A deploy is a large future, and would be moved more often than once.
+        let work = Box::pin(deploy::deploy(caller, release(number), &options, &sink));
         let Ok(result) = timeout(LIMIT, work).await else {
             self.judge.add(0, format!("the deploy `{run}` took more than {LIMIT:?}"));
             return None;
