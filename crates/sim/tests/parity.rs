@@ -120,12 +120,11 @@ fn differences(name: &str, simulated: &[Value], real: &[Value]) -> String {
     assert_eq!(simulated.len(), real.len(), "{name}");
     let show = |value: &Value| serde_json::to_string_pretty(&value[2]).unwrap();
     let pairs = simulated.iter().zip(real).filter(|(simulated, real)| simulated != real);
-    pairs
-        .map(|(simulated, real)| {
-            let (step, subject) = (&simulated[0], &simulated[1]);
-            format!("\n== {name}: {step} {subject}\nsimulated: {}\nreal: {}\n", show(simulated), show(real))
-        })
-        .collect()
+    let told = pairs.map(|(simulated, real)| {
+        let (step, subject) = (&simulated[0], &simulated[1]);
+        format!("\n== {name}: {step} {subject}\nsimulated: {}\nreal: {}\n", show(simulated), show(real))
+    });
+    told.collect::<Vec<String>>().concat()
 }
 
 async fn client(engine: &Engine) -> Arc<Client> {
