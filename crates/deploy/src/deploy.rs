@@ -19,7 +19,7 @@ use crate::lease::{self, Holder};
 use crate::live::Live;
 use crate::observe;
 use crate::patient::Patient;
-use crate::plan::{OnDrift, Plan, PlanOptions, PlanSummary, plan};
+use crate::plan::{Foreign, OnDrift, Plan, PlanOptions, PlanSummary, plan};
 use crate::plan_file::PlanFile;
 use crate::relabel;
 use crate::rollout::Rollout;
@@ -156,7 +156,7 @@ async fn carry_out<A: Api>(
     refuse_moved(&target, &plan, options, true)?;
     let known = Known { plan: plan.summary(&target), in_force: number_in_force(&live) };
     sink(Event::Plan(known.plan.clone()));
-    if plan.empty {
+    if plan.empty && !planted!(SecondRunWrites) {
         return steady(api, &target, &plan, sink).await;
     }
     let lease = lease::acquire(api, goal.stack(), &options.holder, options.wait_lease, sink).await?;
@@ -196,7 +196,7 @@ async fn under_lease<A: Api>(
     if summary != before.plan {
         sink(Event::Plan(summary));
     }
-    if plan.empty {
+    if plan.empty && !planted!(SecondRunWrites) {
         return steady(api, target, &plan, sink).await;
     }
     refuse_superseded(goal.stack(), &live, before.in_force, options)?;
@@ -289,8 +289,19 @@ fn refuse(target: &Target, live: &Live, plan: &Plan, options: &Options) -> Resul
         let names = plan.changed_content.iter().map(|(kind, name)| format!("{kind} `{name}`")).collect();
         return Err(Error::ChangedContent { names });
     }
-    if !plan.foreign.is_empty() && options.plan.on_drift == OnDrift::Stop {
-        return Err(Error::Foreign { foreign: plan.foreign.clone() });
+    let refused: Vec<Foreign> = match options.plan.on_drift {
+        OnDrift::Stop => plan.foreign.clone(),
+        // What cannot be told apart from what an unfinished release wrote cannot be kept.
+        OnDrift::Keep => plan
+            .foreign
+            .iter()
+            .filter(|foreign| !target.kept.contains_key(&foreign.service))
+            .cloned()
+            .collect(),
+        OnDrift::Overwrite => Vec::new(),
+    };
+    if !refused.is_empty() {
+        return Err(Error::Foreign { foreign: refused });
     }
     Ok(())
 }

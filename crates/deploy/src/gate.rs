@@ -300,7 +300,7 @@ pub(crate) fn verdict(
             let (mut rows, mut heads) = (report.rows.clone(), report.heads.clone());
             rows.sort();
             heads.sort();
-            if report.outcome == "failed" || rows != heads {
+            if report.outcome == "failed" || rows != heads && !planted!(GateRowsIgnored) {
                 let mut message = "the gate exited with code 0, but the database is not level with the code".to_owned();
                 let _ = write!(message, ": its rows are [{}], the revision files want [{}]", rows.join(", "), heads.join(", "));
                 return fail(message, None);

@@ -24,6 +24,17 @@
 //! `patient`, `watch`, `gate_run`, `rollout`, `rollback`, `steady`, `interrupt`, and the operations themselves: `deploy` (and back), `remove`,
 //! `status`, `history`.
 
+/// Whether a bug is planted: `false` but for the mutation check of the simulator's seeds.
+macro_rules! planted {
+    ($bug:ident) => {{
+        #[cfg(feature = "planted")]
+        let planted = crate::planted::is(crate::planted::Bug::$bug);
+        #[cfg(not(feature = "planted"))]
+        let planted = false;
+        planted
+    }};
+}
+
 mod checks;
 mod converge;
 mod database;
@@ -45,6 +56,8 @@ mod order;
 mod patient;
 mod plan;
 mod plan_file;
+#[cfg(feature = "planted")]
+pub mod planted;
 mod relabel;
 mod release;
 mod remove;

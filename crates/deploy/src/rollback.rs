@@ -67,6 +67,8 @@ impl<A: Api> Rollback<'_, A> {
         let Some(before) = before else {
             return self.recreate(name, spec).await;
         };
+        let previous = before.previous_spec.as_ref().filter(|_| planted!(RollbackFromPreviousSpec));
+        let spec = previous.unwrap_or(spec);
         let swarm_at_work = matches!(
             before.update_state(),
             Some(UpdateState::Updating | UpdateState::RollbackStarted | UpdateState::RollbackCompleted)
@@ -126,6 +128,9 @@ impl<A: Api> Rollback<'_, A> {
         let Some(service) = service else { return Ok(()) };
         if !self.may_replace(name, &service.spec) {
             return Err("somebody else changed it meanwhile, so it was not removed".to_owned());
+        }
+        if planted!(CreatedServicesKept) {
+            return Ok(());
         }
         self.tell(name, ServiceState::Removing, None);
         write::remove_and_wait(self.api, &service.id).await.map_err(|error| error.to_string())?;

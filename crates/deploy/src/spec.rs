@@ -48,9 +48,27 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// Whether two specs are the same, field for field.
+/// Whether two specs are the same, field for field: whether their canonical forms are, without making them.
 pub(crate) fn same(a: &Value, b: &Value) -> bool {
-    canonical(a) == canonical(b)
+    match (a, b) {
+        (Value::Object(a), Value::Object(b)) => {
+            let said = |map: &Map<String, Value>| map.values().filter(|value| !is_void(value)).count();
+            let both = |(key, value): (&String, &Value)| {
+                is_void(value) || b.get(key).is_some_and(|other| !is_void(other) && same(value, other))
+            };
+            a.iter().all(both) && said(a) == said(b)
+        }
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
+        (a, b) => a == b,
+    }
+}
+
+/// Whether a value's canonical form is empty.
+fn is_void(value: &Value) -> bool {
+    match value {
+        Value::Object(map) => map.values().all(is_void),
+        other => is_empty(other),
+    }
 }
 
 /// The digest of a body as it was asked for, Tidegate's own labels aside (lower-case hex of SHA-256).
@@ -263,7 +281,33 @@ fn shown(path: &str, value: &Value) -> Option<String> {
 mod tests {
     use serde_json::json;
 
-    use super::{covers, diff};
+    use super::{canonical, covers, diff, same};
+
+    #[test]
+    fn specs_are_the_same_where_their_canonical_forms_are() {
+        let values = [
+            json!(null),
+            json!({}),
+            json!([]),
+            json!(0),
+            json!({ "a": null }),
+            json!({ "a": { "b": [] } }),
+            json!({ "a": [{}] }),
+            json!({ "a": [null] }),
+            json!({ "a": [{ "b": "" }] }),
+            json!({ "a": 1, "b": "" }),
+            json!({ "b": {}, "a": 1 }),
+            json!({ "a": 1, "b": 2 }),
+            json!({ "b": 2, "a": 1 }),
+            json!({ "a": 1, "c": 2 }),
+            json!({ "a": false }),
+        ];
+        for a in &values {
+            for b in &values {
+                assert_eq!(same(a, b), canonical(a) == canonical(b), "{a} {b}");
+            }
+        }
+    }
 
     #[test]
     fn a_difference_shows_images_and_numbers_and_hides_what_may_be_a_secret() {

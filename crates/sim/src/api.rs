@@ -1,6 +1,8 @@
 //! [`engine::Api`] for [`Sim`]: each call in words and as one question to the world. Answers go through the same JSON as a
 //! real engine's, so that the engine crate's own reading of them is tested too.
 
+use std::sync::Arc;
+
 use engine::{
     Api, Call, Container, Created, Distribution, Error, Event, EventFilter, FileKind, FileObject, Filter,
     Health, Info, LogLine, LogOptions, LogSource, Network, Node, Platform, Secret, Service, Subscription,
@@ -9,12 +11,10 @@ use engine::{
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::behaviour::without_digest;
 use crate::caller::Sim;
 use crate::fault::Fault;
 use crate::follow;
 use crate::refusal::Refusal;
-use crate::rng::Rng;
 use crate::world::World;
 
 impl Api for Sim {
@@ -27,11 +27,13 @@ impl Api for Sim {
     }
 
     async fn services(&self, filter: &Filter) -> Result<Vec<Service>, Error> {
-        self.read("list the services", |world| Ok(world.service_list(filter))).await
+        self.carry(Call::read("list the services"), nothing, |world| world.services_typed(filter)).await
     }
 
     async fn service(&self, id_or_name: &str) -> Result<Option<Service>, Error> {
-        absent(self.read(&format!("read the service {id_or_name}"), |world| world.service(id_or_name)).await)
+        let call = Call::read(format!("read the service {id_or_name}"));
+        let answer = self.carry(call, nothing, |world| world.service_typed(id_or_name)).await;
+        Ok(absent(answer)?.map(Arc::unwrap_or_clone))
     }
 
     async fn create_service(&self, spec: &Value, _registry_auth: Option<&Secret>) -> Result<Created, Error> {
@@ -50,6 +52,7 @@ impl Api for Sim {
         let call = Call::write(format!("update the service {}", name_in(spec)));
         let disturb = |world: &mut World, fault: Fault| match fault {
             Fault::ForeignEdit => drop(world.edit_service(id, one_more_replica)),
+            Fault::NoopUpdate => drop(world.edit_service(id, |_| {})),
             _ => world.touch_service(id),
         };
         self.carry(call, disturb, |world| world.update_service(id, version, spec)).await?;
@@ -62,7 +65,10 @@ impl Api for Sim {
     }
 
     async fn tasks(&self, filter: &TaskFilter) -> Result<Vec<Task>, Error> {
-        Ok(absent(self.read("list the tasks", |world| world.task_list(filter)).await)?.unwrap_or_default())
+        let call = Call::read("list the tasks");
+        let answer = self.carry(call, nothing, |world| world.tasks_typed(filter)).await;
+        let tasks = absent(answer)?.unwrap_or_default();
+        Ok(tasks.into_iter().map(Arc::unwrap_or_clone).collect())
     }
 
     async fn networks(&self, filter: &Filter) -> Result<Vec<Network>, Error> {
@@ -124,7 +130,7 @@ impl Api for Sim {
         let call = Call::read(format!("ask the registry about the image {image}"));
         let found = self.carry(call, nothing, |world| Ok(world.registry_has(image))).await?;
         Ok(found.then(|| Distribution {
-            digest: format!("sha256:{}", Rng::fork(0, without_digest(image)).hex(64)),
+            digest: World::digest_of(image),
             platforms: vec![Platform {
                 architecture: "amd64".into(),
                 os: "linux".into(),

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use engine::{Call, Error};
+use engine::{Call, Error, FileKind};
 use serde_json::Value;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep};
@@ -22,29 +22,39 @@ const LATENCY: Duration = Duration::from_micros(500);
 pub struct Sim {
     pub(crate) shared: Arc<Shared>,
     line: Arc<Mutex<Line>>,
-    halted: watch::Sender<bool>,
+    pub(crate) halted: watch::Sender<bool>,
 }
 
 /// What all callers share.
 pub(crate) struct Shared {
     world: Mutex<World>,
     began: Instant,
+    /// What the world's clock said when this began.
+    offset: Duration,
+    /// How much faster than tokio's clock the world's goes.
+    speed: f64,
     /// Something was done to the world: who waits for its next event must look again.
     pub(crate) changed: Notify,
 }
 
 /// What is one caller's own.
 #[derive(Default)]
-struct Line {
+pub(crate) struct Line {
     faults: Faults,
-    halt: Option<Halt>,
+    pub(crate) halt: Option<Halt>,
     calls: u64,
     writes: Vec<String>,
     happened: Vec<(u64, Fault)>,
     hooks: Vec<(Moment, Hook)>,
+    listener: Option<Listener>,
+    /// The process stands still until then.
+    pub(crate) frozen_until: Option<Instant>,
+    /// How often it has stood still.
+    pub(crate) freezes: u64,
 }
 
 type Hook = Box<dyn FnOnce(&Sim) + Send>;
+type Listener = Arc<dyn Fn(&Sim, &Call) + Send + Sync>;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Moment {
@@ -57,7 +67,12 @@ struct Trip {
     call: u64,
     write: Option<u64>,
     fault: Option<Fault>,
+    freezes: u64,
 }
+
+/// The managers' state at one moment, to begin with it again and again.
+#[derive(Clone)]
+pub struct Snapshot(World);
 
 impl Sim {
     /// A caller of new managers: one node, no services. The seed decides the ids.
@@ -67,8 +82,30 @@ impl Sim {
 
     /// The same with this many nodes, `node-1` (the manager) to `node-N`.
     pub fn with_nodes(seed: u64, nodes: usize) -> Self {
-        let world = Mutex::new(World::new(seed, nodes.max(1)));
-        Self::on(Arc::new(Shared { world, began: Instant::now(), changed: Notify::new() }))
+        Self::of(World::new(seed, nodes.max(1)), 1.0)
+    }
+
+    /// A caller of managers whose clock goes this many times as fast as tokio's.
+    pub fn with_speed(seed: u64, nodes: usize, times: f64) -> Self {
+        Self::of(World::new(seed, nodes.max(1)), times.clamp(0.001, 1000.0))
+    }
+
+    /// A caller of managers as they were at the moment of a snapshot; from then on another seed decides the ids.
+    pub fn resume(snapshot: &Snapshot, seed: u64) -> Self {
+        let mut world = snapshot.0.clone();
+        world.reseed(seed);
+        Self::of(world, 1.0)
+    }
+
+    /// The managers' state now. Callers, their faults and their calls on the way are no part of it.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot(self.world().clone())
+    }
+
+    fn of(world: World, speed: f64) -> Self {
+        let (offset, began) = (world.now, Instant::now());
+        let world = Mutex::new(world);
+        Self::on(Arc::new(Shared { world, began, offset, speed, changed: Notify::new() }))
     }
 
     /// Another caller of the same managers, without faults.
@@ -97,6 +134,11 @@ impl Sim {
         let mut halted = self.halted.subscribe();
         // The sender is `self`, so the channel cannot close meanwhile.
         drop(halted.wait_for(|halted| *halted).await);
+    }
+
+    /// Calls this whenever the caller sends a request, before anything happens to it.
+    pub fn on_call(&self, listener: impl Fn(&Sim, &Call) + Send + Sync + 'static) {
+        self.line().listener = Some(Arc::new(listener));
     }
 
     /// Calls this just before the caller's write of this number (from 1) takes effect.
@@ -141,6 +183,38 @@ impl Sim {
         done
     }
 
+    /// A running task of a service fails by itself. Returns whether there was one.
+    pub fn crash_task(&self, service: &str) -> bool {
+        let done = self.world().crash_task(service);
+        self.shared.changed.notify_waiters();
+        done
+    }
+
+    /// From now on the tasks that a service has take this time to stop.
+    pub fn drain_slowly(&self, service: &str, time: Duration) {
+        self.world().drain_slowly(service, time);
+    }
+
+    /// The services on which a caller has replaced or removed what somebody else had written, in order.
+    pub fn overwritten(&self) -> Vec<String> {
+        self.world().overwritten.clone()
+    }
+
+    /// The services whose spec somebody else than a caller wrote.
+    pub fn foreign_services(&self) -> Vec<String> {
+        self.world().foreign_services()
+    }
+
+    /// A label of a config or secret; none if there is no such object or label.
+    pub fn label_of(&self, kind: FileKind, name: &str, key: &str) -> Option<String> {
+        self.world().file_label(kind, name, key)
+    }
+
+    /// The managers' clock: virtual time since the simulation began.
+    pub fn now(&self) -> Duration {
+        self.world().now
+    }
+
     /// The managers write a status: the service's version index moves, its spec does not.
     pub fn touch_service(&self, name: &str) {
         self.world().touch_service(name);
@@ -173,17 +247,17 @@ impl Sim {
     /// The world at this moment.
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
         let mut world = self.shared.world.lock().unwrap_or_else(PoisonError::into_inner);
-        world.advance_to(self.shared.began.elapsed());
+        world.advance_to(self.shared.elapsed());
         world
     }
 
     /// The moment, on tokio's clock, at which something next happens by itself.
     pub(crate) fn next_due(&self) -> Option<Instant> {
         let due = self.world().next_due()?;
-        Some(self.shared.began + due)
+        Some(self.shared.instant(due))
     }
 
-    fn line(&self) -> MutexGuard<'_, Line> {
+    pub(crate) fn line(&self) -> MutexGuard<'_, Line> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -198,12 +272,16 @@ impl Sim {
         let trip = self.depart(&call);
         sleep(LATENCY).await;
         self.meet_fate_before(&call, &trip).await?;
+        if self.line().freezes != trip.freezes {
+            // The caller stood still while its request was on the way: the connection is gone.
+            return Err(broken(&call, "the connection broke"));
+        }
         if let Some(write) = trip.write {
             self.run_hooks(Moment::BeforeWrite(write));
         }
         let answer = {
             let mut world = self.world();
-            if let Some(fault @ (Fault::StatusWrite | Fault::ForeignEdit)) = trip.fault {
+            if let Some(fault @ (Fault::StatusWrite | Fault::ForeignEdit | Fault::NoopUpdate)) = trip.fault {
                 disturb(&mut world, fault);
             }
             let first = work(&mut world);
@@ -213,6 +291,9 @@ impl Sim {
         self.shared.changed.notify_waiters();
         if let Some(write) = trip.write {
             self.run_hooks(Moment::AfterWrite(write));
+        }
+        if let Some(Fault::Freeze(milliseconds)) = trip.fault {
+            self.freeze(Duration::from_millis(milliseconds.into()));
         }
         self.meet_fate_after(&call, &trip).await?;
         sleep(LATENCY).await;
@@ -228,14 +309,20 @@ impl Sim {
         let (number, write) = (line.calls, call.writes.then_some(line.writes.len() as u64));
         let fault = line.faults.draw(number, write);
         line.happened.extend(fault.map(|fault| (number, fault)));
-        Trip { call: number, write, fault }
+        let freezes = line.freezes;
+        let listener = line.listener.clone();
+        drop(line);
+        if let Some(listener) = listener {
+            listener(self, call);
+        }
+        Trip { call: number, write, fault, freezes }
     }
 
     async fn meet_fate_before(&self, call: &Call, trip: &Trip) -> Result<(), Error> {
         self.stop_if(|halt| match halt {
             Halt::BeforeCall(number) => trip.call == number,
             Halt::BeforeWrite(number) => trip.write == Some(number),
-            Halt::AfterCall(_) | Halt::AfterWrite(_) => false,
+            Halt::AfterCall(_) | Halt::AfterWrite(_) | Halt::At(_) => false,
         })
         .await;
         match trip.fault {
@@ -260,7 +347,7 @@ impl Sim {
         self.stop_if(|halt| match halt {
             Halt::AfterCall(number) => trip.call == number,
             Halt::AfterWrite(number) => trip.write == Some(number),
-            Halt::BeforeCall(_) | Halt::BeforeWrite(_) => false,
+            Halt::BeforeCall(_) | Halt::BeforeWrite(_) | Halt::At(_) => false,
         })
         .await;
         match trip.fault {
@@ -298,9 +385,32 @@ impl Sim {
 /// What a caller sees of a request or an answer that was lost.
 async fn unanswered(call: &Call) -> Error {
     sleep(PATIENCE).await;
-    let seconds = PATIENCE.as_secs();
+    broken(call, &format!("no answer within {} s", PATIENCE.as_secs()))
+}
+
+fn broken(call: &Call, reason: &str) -> Error {
     if call.writes {
-        return Error::Ambiguous { what: call.what.clone(), reason: format!("no answer within {seconds} s") };
+        return Error::Ambiguous { what: call.what.clone(), reason: reason.to_owned() };
     }
-    Error::Timeout { what: call.what.clone(), seconds }
+    Error::Timeout { what: call.what.clone(), seconds: PATIENCE.as_secs() }
+}
+
+impl Shared {
+    /// What the world's clock says.
+    fn elapsed(&self) -> Duration {
+        let real = self.began.elapsed();
+        // The exact way for simulated time: a float would lose nanoseconds.
+        let passed = if self.is_scaled() { real.mul_f64(self.speed) } else { real };
+        self.offset + passed
+    }
+
+    /// The moment, on tokio's clock, at which the world's clock says this.
+    pub(crate) fn instant(&self, moment: Duration) -> Instant {
+        let ahead = moment.saturating_sub(self.offset);
+        self.began + if self.is_scaled() { ahead.div_f64(self.speed) } else { ahead }
+    }
+
+    fn is_scaled(&self) -> bool {
+        (self.speed - 1.0).abs() > f64::EPSILON
+    }
 }

@@ -20,12 +20,18 @@ pub enum Fault {
     StatusWrite,
     /// Just before an update of a service somebody else changes its spec (one replica more).
     ForeignEdit,
+    /// Just before an update of a service somebody else writes the spec that it has, once more: nothing is different, and
+    /// `PreviousSpec` is no longer what was there before.
+    NoopUpdate,
     /// The leader is lost before the request is carried out.
     NoLeader,
     /// The leader is lost after the request was carried out.
     NoLeaderAfter,
-    /// The answer takes this many milliseconds longer.
+    /// The request takes this many milliseconds longer.
     Slow(u32),
+    /// The caller's whole process stands still for this many milliseconds, from when the request has been carried out (see
+    /// [`Sim::drive`](crate::Sim::drive)).
+    Freeze(u32),
 }
 
 impl Fault {
@@ -33,7 +39,12 @@ impl Fault {
     fn hits_reads(self) -> bool {
         matches!(
             self,
-            Self::Unreachable | Self::LostRequest | Self::LostAnswer | Self::NoLeader | Self::Slow(_)
+            Self::Unreachable
+                | Self::LostRequest
+                | Self::LostAnswer
+                | Self::NoLeader
+                | Self::Slow(_)
+                | Self::Freeze(_)
         )
     }
 }
@@ -82,8 +93,9 @@ impl Faults {
     pub(crate) fn draw(&mut self, call: u64, write: Option<u64>) -> Option<Fault> {
         let is_now =
             |when: When| when == When::Call(call) || write.is_some_and(|write| when == When::Write(write));
+        let means_something = |fault: &Fault| write.is_some() || fault.hits_reads();
         if let Some((_, fault)) = self.planned.iter().find(|(when, _)| is_now(*when)) {
-            return Some(*fault);
+            return Some(*fault).filter(means_something);
         }
         let (rng, permille) = self.random.as_mut()?;
         // Always the same number of draws for a call, so that a seed's faults do not depend on what the calls are.
@@ -114,6 +126,9 @@ pub enum Halt {
     BeforeWrite(u64),
     /// After this writing call took effect, before its answer.
     AfterWrite(u64),
+    /// At this moment of virtual time since the simulation began, wherever the caller is then (see
+    /// [`Sim::drive`](crate::Sim::drive)).
+    At(Duration),
 }
 
 /// How long a caller of the simulated engine waits for an answer that does not come.

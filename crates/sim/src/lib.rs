@@ -12,12 +12,17 @@ mod api;
 mod behaviour;
 mod caller;
 mod clock;
+mod deployer;
+mod drive;
 mod fault;
 mod follow;
 mod refusal;
 mod rng;
+pub mod seeds;
+pub mod serve;
 mod world;
 
 pub use behaviour::{Behaviour, Start};
-pub use caller::Sim;
+pub use caller::{Sim, Snapshot};
+pub use deployer::options;
 pub use fault::{Fault, Faults, Halt, When};

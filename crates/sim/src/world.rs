@@ -34,6 +34,7 @@ use record::{File, Network, Service, Task};
 use updater::{Tick, Updater};
 
 /// The managers' state.
+#[derive(Clone)]
 pub(crate) struct World {
     pub(crate) now: Duration,
     pub(crate) behaviours: BTreeMap<String, Behaviour>,
@@ -42,6 +43,8 @@ pub(crate) struct World {
     pub(crate) ingress_addresses: bool,
     /// Everything that happened, oldest first.
     pub(crate) events: Vec<Event>,
+    /// The services on which a caller replaced or removed what somebody else had written, in order.
+    pub(crate) overwritten: Vec<String>,
     /// How often the managers wrote anything.
     pub(crate) store_writes: u64,
     rng: Rng,
@@ -75,6 +78,7 @@ impl World {
             nodes,
             ingress_addresses: true,
             events: Vec::new(),
+            overwritten: Vec::new(),
             store_writes: 0,
             rng,
             index: 10,
@@ -89,6 +93,11 @@ impl World {
         };
         world.create_predefined_networks();
         world
+    }
+
+    /// From here on another seed decides the ids.
+    pub(crate) fn reseed(&mut self, seed: u64) {
+        self.rng = Rng::fork(seed, "ids");
     }
 
     /// Lets time pass until `now`, and everything happen that is due by then, in order.

@@ -3,7 +3,7 @@
 use engine::{ServiceMode, Task, TaskState};
 use serde_json::Value;
 
-use crate::spec::canonical;
+use crate::spec::{canonical, same};
 
 /// How many tasks are where.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,12 +30,21 @@ pub(super) fn template(spec: Option<&Value>) -> Value {
     spec
 }
 
+/// Whether a task was made from this template.
+pub(super) fn is_made_from(task: &Task, template: &Value) -> bool {
+    // Compared as it is where it can be: this is asked for every task at every look.
+    match task.spec.get("Runtime") {
+        None => same(&task.spec, template),
+        Some(_) => self::template(Some(&task.spec)) == *template,
+    }
+}
+
 pub(super) fn count_against(template: &Value, spec: &Value, tasks: &[Task]) -> Count {
     let mode = ServiceMode::of_spec(spec);
     let may_end = may_end(spec);
     let mut count = Count::default();
     for task in tasks {
-        let current = self::template(Some(&task.spec)) == *template;
+        let current = is_made_from(task, template);
         let done = may_end && task.status.state == TaskState::Complete;
         if current && (done || is_up(task, mode)) {
             count.running += 1;

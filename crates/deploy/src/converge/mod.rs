@@ -16,7 +16,7 @@ mod count;
 mod trouble;
 
 pub(crate) use count::{Count, count};
-use count::{count_against, is_up, may_end, template};
+use count::{count_against, is_made_from, is_up, may_end, template};
 pub(crate) use trouble::INGRESS;
 use trouble::asked;
 pub use trouble::{Fate, Trouble, Witness};
@@ -116,7 +116,7 @@ impl Watch {
         let count = count_against(&self.task_template, &self.spec, tasks);
         let updating =
             matches!(service.update_state(), Some(UpdateState::Updating | UpdateState::RollbackStarted));
-        let stayed_up = self.stayed_up(elapsed, tasks, count);
+        let stayed_up = self.stayed_up(elapsed, tasks, count) || planted!(MonitorNotHeld);
         if count.running >= count.wanted && count.outdated == 0 && !updating && stayed_up {
             return Progress::Converged { running: count.running, wanted: count.wanted };
         }
@@ -161,7 +161,7 @@ impl Watch {
     }
 
     fn current<'t>(&self, tasks: &'t [Task]) -> Vec<&'t Task> {
-        tasks.iter().filter(|task| template(Some(&task.spec)) == self.task_template).collect()
+        tasks.iter().filter(|task| is_made_from(task, &self.task_template)).collect()
     }
 
     /// Tasks of the wanted spec that ended since our write and should not have, oldest first.

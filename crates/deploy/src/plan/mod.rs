@@ -293,6 +293,15 @@ impl<'a> History<'a> {
     }
 }
 
+impl History<'_> {
+    /// What an unfinished release asked for, of a service that was not there before it.
+    fn made(&self, name: &str) -> Option<&Value> {
+        let intent = &self.unfinished?.intent;
+        intent.previous.get(name).filter(|before| before.is_none())?;
+        intent.wanted.get(name)?.as_ref()
+    }
+}
+
 /// The last release that succeeded, if whatever was tried after it was put back whole.
 fn settled(releases: &[Release]) -> Option<&Outcome> {
     for release in releases.iter().rev() {
@@ -353,13 +362,26 @@ pub(crate) fn foreign(live: &Live) -> Vec<Foreign> {
     let history = History::of(&live.releases);
     let mut foreign = Vec::new();
     for (name, spec) in &live.services {
-        let Some(Some(recorded)) = history.specs.and_then(|specs| specs.get(name)) else { continue };
-        if same(recorded, spec) || in_flight(spec, name, live, history.unfinished) {
+        let recorded = history.specs.and_then(|specs| specs.get(name)).and_then(Option::as_ref);
+        let made = history.made(name);
+        let is_known = recorded.is_some_and(|recorded| same(recorded, spec));
+        if is_known || in_flight(spec, name, live, history.unfinished) {
             continue;
         }
-        foreign.push(Foreign { service: name.clone(), changes: spec::diff(recorded, spec) });
+        let changes = match (recorded, made) {
+            (Some(recorded), _) => spec::diff(recorded, spec),
+            (None, Some(made)) => {
+                spec::update_diff(&live.localise(spec), made).into_iter().map(turned).collect()
+            }
+            (None, None) => continue,
+        };
+        foreign.push(Foreign { service: name.clone(), changes });
     }
     foreign
+}
+
+fn turned(change: Change) -> Change {
+    Change { path: change.path, before: change.after, after: change.before }
 }
 
 /// Whether a live spec is what an unfinished release made, or left as it was. That its label names the release is not

@@ -1,12 +1,17 @@
 //! The engine's answers, as the JSON that a real one sends.
 
+use std::sync::Arc;
+
 use engine::{FileKind, Filter, TaskFilter, TaskState};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::World;
 use super::record::{File, Meta, Service, Task, list, text};
+use crate::behaviour::without_digest;
 use crate::clock::timestamp;
 use crate::refusal::Refusal;
+use crate::rng::Rng;
 
 impl World {
     pub(crate) fn info(&self) -> Value {
@@ -31,15 +36,20 @@ impl World {
         self.nodes.iter().map(super::Node::answer).collect()
     }
 
+    /// One node by its id or name.
+    pub(crate) fn node(&self, id_or_name: &str) -> Result<Value, Refusal> {
+        let mut nodes = self.nodes.iter();
+        let found = nodes.find(|node| node.id == id_or_name || node.hostname == id_or_name);
+        Ok(found.ok_or_else(|| Refusal::not_found("node", id_or_name))?.answer())
+    }
+
+    /// The digest that the registry has for an image.
+    pub(crate) fn digest_of(image: &str) -> String {
+        format!("sha256:{}", Rng::fork(0, without_digest(image)).hex(64))
+    }
+
     pub(crate) fn service_list(&self, filter: &Filter) -> Value {
-        let mut services: Vec<&Service> = self
-            .services
-            .values()
-            .filter(|service| {
-                filter.admits_name(service.name()) && Self::has_labels(&service.spec, &filter.labels)
-            })
-            .collect();
-        services.sort_by_key(|service| service.name());
+        let services = self.listed(filter);
         services.into_iter().map(|service| self.service_answer(service, true)).collect()
     }
 
@@ -49,11 +59,58 @@ impl World {
         Ok(self.service_answer(service, false))
     }
 
+    /// The same as the engine crate reads it. Reading is worth keeping: most services are asked for many times as they are.
+    pub(crate) fn service_typed(&mut self, id_or_name: &str) -> Result<Arc<engine::Service>, Refusal> {
+        let service =
+            self.find_service(id_or_name).ok_or_else(|| Refusal::not_found("service", id_or_name))?;
+        if let Some(answer) = service.answer.as_ref().filter(|answer| answer.version == service.meta.version)
+        {
+            return Ok(Arc::clone(answer));
+        }
+        let answer: Arc<engine::Service> = Arc::new(read(self.service_answer(service, false))?);
+        if let Some(service) = self.services.get_mut(&answer.id) {
+            service.answer = Some(Arc::clone(&answer));
+        }
+        Ok(answer)
+    }
+
+    /// The list as the engine crate reads it.
+    pub(crate) fn services_typed(&mut self, filter: &Filter) -> Result<Vec<engine::Service>, Refusal> {
+        let wanted: Vec<String> = self.listed(filter).into_iter().map(|service| service.id.clone()).collect();
+        let mut answers = Vec::new();
+        for id in wanted {
+            let mut answer = Arc::unwrap_or_clone(self.service_typed(&id)?);
+            answer.service_status = Some(read(self.service_status(&id))?);
+            answers.push(answer);
+        }
+        Ok(answers)
+    }
+
+    /// The services that pass a filter, in the order of their names.
+    fn listed(&self, filter: &Filter) -> Vec<&Service> {
+        let passes = |service: &&Service| {
+            filter.admits_name(service.name()) && Self::has_labels(&service.spec, &filter.labels)
+        };
+        let mut services: Vec<&Service> = self.services.values().filter(passes).collect();
+        services.sort_by_key(|service| service.name());
+        services
+    }
+
+    fn service_status(&self, id: &str) -> Value {
+        let count = |state: TaskState| self.tasks_of(id).filter(|(_, task)| task.state == state).count();
+        let desired = self.tasks_of(id).filter(|(_, task)| task.desired == TaskState::Running).count();
+        json!({
+            "RunningTasks": count(TaskState::Running),
+            "DesiredTasks": desired,
+            "CompletedTasks": count(TaskState::Complete),
+        })
+    }
+
     fn service_answer(&self, service: &Service, with_status: bool) -> Value {
         let mut answer = head(&service.id, &service.meta);
         answer["Spec"] = service.spec.clone();
-        if let Some((previous, _)) = &service.previous {
-            answer["PreviousSpec"] = previous.clone();
+        if let Some(previous) = &service.previous {
+            answer["PreviousSpec"] = previous.spec.clone();
         }
         answer["Endpoint"] =
             json!({ "Spec": service.spec.get("EndpointSpec").cloned().unwrap_or_else(|| json!({})) });
@@ -71,31 +128,51 @@ impl World {
             answer["JobStatus"] = json!({ "JobIteration": { "Index": service.iteration } });
         }
         if with_status {
-            let count =
-                |state: TaskState| self.tasks_of(&service.id).filter(|(_, task)| task.state == state).count();
-            let desired =
-                self.tasks_of(&service.id).filter(|(_, task)| task.desired == TaskState::Running).count();
-            answer["ServiceStatus"] = json!({
-                "RunningTasks": count(TaskState::Running),
-                "DesiredTasks": desired,
-                "CompletedTasks": count(TaskState::Complete),
-            });
+            answer["ServiceStatus"] = self.service_status(&service.id);
         }
         answer
     }
 
     pub(crate) fn task_list(&self, filter: &TaskFilter) -> Result<Value, Refusal> {
-        for service in &filter.services {
-            self.find_service(service).ok_or_else(|| Refusal::not_found("service", service))?;
+        Ok(self
+            .wanted_tasks(filter)?
+            .into_iter()
+            .filter_map(|key| self.tasks.get(&key))
+            .map(task_answer)
+            .collect())
+    }
+
+    /// The same as the engine crate reads them.
+    pub(crate) fn tasks_typed(&mut self, filter: &TaskFilter) -> Result<Vec<Arc<engine::Task>>, Refusal> {
+        let mut answers = Vec::new();
+        for key in self.wanted_tasks(filter)? {
+            let Some(task) = self.tasks.get_mut(&key) else { continue };
+            let answer = match task.answer.take().filter(|answer| answer.version == task.meta.version) {
+                Some(answer) => answer,
+                None => Arc::new(read(task_answer(task))?),
+            };
+            task.answer = Some(Arc::clone(&answer));
+            answers.push(answer);
         }
-        let wanted = |task: &&Task| {
+        Ok(answers)
+    }
+
+    fn wanted_tasks(&self, filter: &TaskFilter) -> Result<Vec<u64>, Refusal> {
+        let mut services = Vec::new();
+        for service in &filter.services {
+            let found = self.find_service(service).ok_or_else(|| Refusal::not_found("service", service))?;
+            services.push(found.id.as_str());
+        }
+        let wanted = |task: &Task| {
             let label = |key: &str| task.service_labels.get(key).and_then(Value::as_str);
-            (filter.services.is_empty()
-                || filter.services.iter().any(|id| *id == task.service || *id == task.service_name))
+            (services.is_empty() || services.contains(&task.service.as_str()))
                 && filter.labels.iter().all(|(key, value)| label(key) == Some(value))
                 && (filter.desired_states.is_empty() || filter.desired_states.contains(&task.desired))
         };
-        Ok(self.tasks.values().filter(wanted).map(task_answer).collect())
+        if let [service] = services[..] {
+            return Ok(self.tasks_of(service).filter(|(_, task)| wanted(task)).map(|(key, _)| key).collect());
+        }
+        Ok(self.tasks.iter().filter(|(_, task)| wanted(task)).map(|(key, _)| *key).collect())
     }
 
     pub(crate) fn network_list(&self, filter: &Filter) -> Value {
@@ -149,6 +226,12 @@ impl World {
         };
         containers.filter(wanted).collect()
     }
+}
+
+/// An answer as the engine crate reads it.
+fn read<T: DeserializeOwned>(answer: Value) -> Result<T, Refusal> {
+    serde_json::from_value(answer)
+        .map_err(|error| Refusal::new(500, format!("an answer of the simulator: {error}")))
 }
 
 fn head(id: &str, meta: &Meta) -> Value {

@@ -6,7 +6,7 @@ use std::mem::discriminant;
 use engine::{ServiceMode, TaskState};
 use serde_json::{Value, json};
 
-use super::record::{Meta, Service, labels, list, targets, text};
+use super::record::{Meta, Previous, Service, list, targets, text};
 use super::{World, normalise};
 use crate::refusal::Refusal;
 
@@ -37,10 +37,12 @@ impl World {
             virtual_addresses: Vec::new(),
             spec,
             spec_version: version,
+            foreign: false,
             previous: None,
             update: None,
             iteration: version,
             restarts: BTreeMap::new(),
+            answer: None,
         };
         self.services.insert(id.clone(), service);
         self.tell("service", "create", &id, &[("name", &name)]);
@@ -49,11 +51,22 @@ impl World {
         Ok(id)
     }
 
+    /// An update by a caller; one that replaces what somebody else wrote is remembered.
     pub(crate) fn update_service(
         &mut self,
         id_or_name: &str,
         version: u64,
         spec: &Value,
+    ) -> Result<(), Refusal> {
+        self.replace_spec(id_or_name, version, spec, false)
+    }
+
+    fn replace_spec(
+        &mut self,
+        id_or_name: &str,
+        version: u64,
+        spec: &Value,
+        foreign: bool,
     ) -> Result<(), Refusal> {
         let known = self.find_service(id_or_name);
         let Some(service) = known else { return Err(Refusal::not_found("service", id_or_name)) };
@@ -75,7 +88,14 @@ impl World {
             return Err(Refusal::not_found("service", &id));
         };
         let old = std::mem::replace(&mut service.spec, spec);
-        service.previous = Some((old, service.spec_version));
+        // Whoever writes the same once more has changed nothing.
+        let changed = old != service.spec;
+        let before = service.foreign;
+        service.previous = Some(Previous { spec: old, spec_version: service.spec_version, foreign: before });
+        service.foreign = if changed { foreign } else { before };
+        if before && changed && !foreign {
+            self.overwritten.push(name.clone());
+        }
         service.spec_version = written;
         service.update = None;
         (service.meta.version, service.meta.updated) = (written, now);
@@ -89,9 +109,12 @@ impl World {
     }
 
     pub(crate) fn remove_service(&mut self, id_or_name: &str) -> Result<(), Refusal> {
-        let known =
-            self.find_service(id_or_name).map(|service| (service.id.clone(), service.name().to_owned()));
-        let Some((id, name)) = known else { return Err(Refusal::not_found("service", id_or_name)) };
+        let known = self.find_service(id_or_name);
+        let Some(service) = known else { return Err(Refusal::not_found("service", id_or_name)) };
+        let (id, name, foreign) = (service.id.clone(), service.name().to_owned(), service.foreign);
+        if foreign {
+            self.overwritten.push(name.clone());
+        }
         self.write();
         self.services.remove(&id);
         self.updaters.remove(&id);
@@ -118,7 +141,13 @@ impl World {
         let Some(service) = known else { return false };
         let (id, version, mut spec) = (service.id.clone(), service.meta.version, service.spec.clone());
         edit(&mut spec);
-        self.update_service(&id, version, &spec).is_ok()
+        self.replace_spec(&id, version, &spec, true).is_ok()
+    }
+
+    /// The services whose spec somebody else than a caller wrote.
+    pub(crate) fn foreign_services(&self) -> Vec<String> {
+        let foreign = self.services.values().filter(|service| service.foreign);
+        foreign.map(|service| service.name().to_owned()).collect()
     }
 
     /// The spec with the ids of its networks in place of their names. A network that the managers have removed is not found,
@@ -173,7 +202,7 @@ impl World {
 
     /// Whether an object's labels have all of these.
     pub(super) fn has_labels(spec: &Value, wanted: &[(String, String)]) -> bool {
-        let labels = labels(spec);
-        wanted.iter().all(|(key, value)| labels.get(key).and_then(Value::as_str) == Some(value))
+        let label = |key: &str| spec.get("Labels")?.get(key)?.as_str();
+        wanted.iter().all(|(key, value)| label(key) == Some(value))
     }
 }

@@ -23,6 +23,11 @@ impl World {
         self.files.values().filter(move |file| file.kind == kind)
     }
 
+    /// A label of an object.
+    pub(crate) fn file_label(&self, kind: FileKind, name: &str, key: &str) -> Option<String> {
+        Some(self.find_file(kind, name)?.spec.get("Labels")?.get(key)?.as_str()?.to_owned())
+    }
+
     pub(crate) fn create_file(&mut self, kind: FileKind, spec: &Value) -> Result<String, Refusal> {
         let (name, data) = (text(spec, "/Name"), text(spec, "/Data"));
         let Ok(bytes) = BASE64_STANDARD.decode(data) else {

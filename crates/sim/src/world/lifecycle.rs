@@ -75,6 +75,7 @@ impl World {
             behaviour,
             stage: 0,
             waits_for: None,
+            answer: None,
         };
         self.tasks.insert(key, task);
         self.tasks_of.entry(service.id.clone()).or_default().insert(key);
@@ -124,6 +125,28 @@ impl World {
         let stopping =
             if task.state >= TaskState::Starting { task.behaviour.stops_in.min(grace) } else { REPORTING };
         self.plan_step(key, stopping, Step::Stopped);
+    }
+
+    /// A running task of a service fails by itself. Returns whether there was one.
+    pub(crate) fn crash_task(&mut self, service: &str) -> bool {
+        let Some(id) = self.find_service(service).map(|service| service.id.clone()) else { return false };
+        let up = |task: &Task| task.state == TaskState::Running && task.desired == TaskState::Running;
+        let Some(key) = self.tasks_of(&id).find(|(_, task)| up(task)).map(|(key, _)| key) else {
+            return false;
+        };
+        if let Some(task) = self.tasks.get_mut(&key) {
+            task.stage += 1;
+        }
+        self.end(key, TaskState::Failed, "started", "task: non-zero exit (139)", Some(139));
+        true
+    }
+
+    /// From now on the tasks that a service has take this time to stop.
+    pub(crate) fn drain_slowly(&mut self, service: &str, time: Duration) {
+        let Some(id) = self.find_service(service).map(|service| service.id.clone()) else { return };
+        for task in self.tasks.values_mut().filter(|task| task.service == id) {
+            task.behaviour.stops_in = time;
+        }
     }
 
     /// Tries again to place the tasks that no node could take.

@@ -1,6 +1,7 @@
 //! The objects in the managers' store.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{FileKind, ServiceMode, TaskState};
@@ -24,13 +25,25 @@ pub(super) struct Service {
     pub(super) spec: Value,
     /// The version index at which `spec` was set: a task made from it is not dirty.
     pub(super) spec_version: u64,
-    pub(super) previous: Option<(Value, u64)>,
+    /// Whether somebody else than a caller wrote `spec`.
+    pub(super) foreign: bool,
+    pub(super) previous: Option<Previous>,
     pub(super) update: Option<Update>,
     pub(super) virtual_addresses: Vec<Value>,
     /// Of a job: the version index of its current run.
     pub(super) iteration: u64,
     /// How often each slot's tasks were started again under one spec.
     pub(super) restarts: BTreeMap<(Slot, u64), u64>,
+    /// The last answer about it, good while its version index stands.
+    pub(super) answer: Option<Arc<engine::Service>>,
+}
+
+/// The spec before a service's last update.
+#[derive(Clone, Debug)]
+pub(super) struct Previous {
+    pub(super) spec: Value,
+    pub(super) spec_version: u64,
+    pub(super) foreign: bool,
 }
 
 impl Service {
@@ -91,6 +104,8 @@ pub(super) struct Task {
     pub(super) stage: u64,
     /// The task that must stop before this one may start.
     pub(super) waits_for: Option<u64>,
+    /// The last answer about it, good while its version index stands.
+    pub(super) answer: Option<Arc<engine::Task>>,
 }
 
 impl Task {

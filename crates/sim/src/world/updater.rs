@@ -267,8 +267,9 @@ impl World {
             self.set_update(id, "rollback_paused", &format!("rollback paused {reason}"), false);
         } else if !rollback {
             self.set_update(id, "paused", &format!("update paused {reason}"), false);
-        } else if let Some((spec, spec_version)) = service.previous.take() {
-            (service.spec, service.spec_version) = (spec, spec_version);
+        } else if let Some(before) = service.previous.take() {
+            (service.spec, service.spec_version) = (before.spec, before.spec_version);
+            service.foreign = before.foreign;
             self.set_update(id, "rollback_started", &format!("update rolled back {reason}"), false);
             self.reconcile(id);
         }
