@@ -104,9 +104,12 @@ impl Url {
 }
 
 impl fmt::Display for Url {
+    /// Without the query, which can hold a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.tls { "https" } else { "http" };
-        write!(f, "{scheme}://{}{}", self.authority, self.target)
+        let path = self.target.split('?').next().unwrap_or_default();
+        let query = if path.len() < self.target.len() { "?..." } else { "" };
+        write!(f, "{scheme}://{}{path}{query}", self.authority)
     }
 }
 
@@ -198,7 +201,7 @@ mod tests {
         assert_eq!((url.tls, url.host.as_str(), url.port), (true, "::1", 8443));
         assert_eq!((url.authority.as_str(), url.target.as_str()), ("[::1]:8443", "/a?b=c"));
         let url = Url::parse("http://api?x").unwrap();
-        assert_eq!((url.port, url.target.as_str(), url.to_string().as_str()), (80, "/?x", "http://api/?x"));
+        assert_eq!((url.port, url.target.as_str(), url.to_string().as_str()), (80, "/?x", "http://api/?..."));
         assert_eq!(Url::parse("https://[::1]").unwrap().port, 443);
         for wrong in [
             "api/health",

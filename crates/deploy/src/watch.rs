@@ -133,6 +133,10 @@ impl<'a> Events<'a> {
     }
 
     fn is_about(&self, event: &EngineEvent) -> bool {
+        // Every run of a healthcheck is three events of this kind.
+        if event.action.starts_with("exec_") {
+            return false;
+        }
         let of_container = event.attributes.get("com.docker.swarm.service.id");
         event.id == self.service || of_container.is_some_and(|id| id == self.service)
     }

@@ -93,6 +93,15 @@ impl Place {
         self.source.text()[line_start..self.start].chars().count() + 1
     }
 
+    /// The same place in a text that shows nothing behind it on its line: somebody may have written a secret there.
+    #[must_use]
+    pub fn without_rest(&self) -> Self {
+        let text = self.source.text();
+        let line_end = text[self.end..].find('\n').map_or(text.len(), |at| self.end + at);
+        let hidden = format!("{} ...{}", &text[..self.end], &text[line_end..]);
+        Source::new(self.source.name(), hidden).place(self.range())
+    }
+
     fn before(&self) -> &str {
         &self.source.text()[..self.start]
     }

@@ -95,6 +95,9 @@ async fn a_service_from_its_creation_to_its_removal() {
         containers.iter().map(|container| &container.id).collect::<Vec<_>>(),
         [task.status.container_id.as_ref().unwrap()]
     );
+    let health = client.health(&containers[0].id).await.unwrap().unwrap();
+    assert_eq!(health.status, "healthy", "{health:?}");
+    assert_eq!(client.health("no-such-container").await.unwrap(), None);
 
     assert!(client.remove_service(&id).await.unwrap());
     assert!(!client.remove_service(&id).await.unwrap());

@@ -169,12 +169,46 @@ x-tidegate: {{ checks: {{ {checks} }} }}
             assert_eq!(services.len(), 2, "a check's service is left");
         } else {
             let (reason, log) = reason(ended.map(drop));
-            assert_eq!(
-                reason,
-                "check `smoke` did not pass within 12s: `smoke --fast` ended with exit code 2"
-            );
+            assert_eq!(reason, "check `smoke` did not pass within 12s: its command ended with exit code 2");
             assert_eq!(log, ["404"]);
             assert!(services.is_empty(), "something is left");
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deploy_that_was_killed_in_its_checks_runs_them_again_and_leaves_nothing_of_them() {
+    let sim = Sim::new(5);
+    let runs = Duration::from_secs(20);
+    sim.behave("smoke:1", Behaviour::exits_after(runs, 0));
+    let text = "services:
+  api: { image: 'api:1' }
+  job: { image: 'smoke:1', deploy: { replicas: 0 } }
+x-tidegate: { checks: { smoke: { command: smoke, service: job, timeout: 1m } } }
+";
+    let checking = Mutex::new(None);
+    let tell = |event| {
+        if matches!(event, Event::Check { .. }) {
+            checking.lock().unwrap().get_or_insert_with(Instant::now);
+        }
+    };
+    let (killed, first) = (sim.another(), options("first"));
+    let in_its_middle = async {
+        while checking.lock().unwrap().is_none_or(|begun| begun.elapsed() < runs / 2) {
+            sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::select! {
+        ended = deploy::deploy(&killed, desired("shop", text), &first, &tell) => panic!("{ended:?}"),
+        () = in_its_middle => {}
+    }
+    let names = async || -> Vec<String> {
+        let services = sim.services(&Filter::stack("shop")).await.unwrap();
+        services.iter().map(|service| service.name().to_owned()).collect()
+    };
+    assert_eq!(names().await, ["shop_api", "shop_check-1-r1", "shop_job"]);
+    let begun = Instant::now();
+    deploys::deploy_text(&sim.another(), text, "second").await.unwrap();
+    assert!(begun.elapsed() >= runs, "the check was not run again");
+    assert_eq!(names().await, ["shop_api", "shop_job"]);
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -294,10 +295,16 @@ impl Load {
     }
 }
 
-/// A number that no other test on this machine is likely to have now.
+/// A number that no other test on this machine is likely to have now, and no other call in this process has.
 fn unique() -> u32 {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_micros());
-    let process = std::process::id().wrapping_mul(7919);
-    process.wrapping_add(clock).wrapping_add(COUNT.fetch_add(1, Ordering::Relaxed) * 104_729) % 1_000_000
+    // Read once: with a later clock, one call could arrive at the number of another.
+    static START: OnceLock<u32> = OnceLock::new();
+    let start = *START.get_or_init(|| {
+        let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_micros());
+        std::process::id().wrapping_mul(7919).wrapping_add(clock) % 1_000_000
+    });
+    // 104,729 has no factor in common with a million, so the numbers repeat only after as many calls.
+    let step = u64::from(COUNT.fetch_add(1, Ordering::Relaxed)) * 104_729 % 1_000_000;
+    (start + u32::try_from(step).unwrap_or_default()) % 1_000_000
 }

@@ -62,6 +62,15 @@ fn a_setting_that_does_not_exist() {
 }
 
 #[test]
+fn checks_that_cannot_be_made() {
+    let checks = "    web: { http: shop.example/health }\n    db: { tcp: db }\n    smoke: { command: smoke, service: app }\n";
+    let engine = FakeManager::start();
+    let host = engine.host();
+    let text = format!("{GOOD}x-tidegate:\n  checks:\n{checks}");
+    insta::assert_snapshot!(deploy(&text, &["-H", &host]).expect_code(3).stderr);
+}
+
+#[test]
 fn services_that_wait_for_each_other() {
     let text = "services:\n  a: { image: x, depends_on: [b] }\n  b: { image: x, depends_on: [a] }\n";
     let engine = FakeManager::start();

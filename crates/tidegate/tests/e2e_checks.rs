@@ -130,10 +130,10 @@ fn checks_let_a_release_through_or_put_it_back() {
 fn failure(stack: &Stack, servers: &Servers, port: u16) -> String {
     let (plain, tls, nobody) = (port, port + 1, port + 2);
     let checks = format!(
-        "    status: {{ http: 'http://127.0.0.1:{plain}/gone', timeout: 1s, status: [200, 204] }}
-    field: {{ http: 'http://127.0.0.1:{plain}/status.json', timeout: 1s, json: {{ /state: done }} }}
-    another-name: {{ http: 'https://127.0.0.1:{tls}/', timeout: 1s }}
-    nobody: {{ tcp: '127.0.0.1:{nobody}', timeout: 1s }}
+        "    status: {{ http: 'http://127.0.0.1:{plain}/gone', timeout: 8s, status: [200, 204] }}
+    field: {{ http: 'http://127.0.0.1:{plain}/status.json', timeout: 8s, json: {{ /state: done }} }}
+    another-name: {{ http: 'https://127.0.0.1:{tls}/', timeout: 8s }}
+    nobody: {{ tcp: '127.0.0.1:{nobody}', timeout: 8s }}
     command: {{ command: [/bin/sh, -c, 'echo no such page; exit 5'], service: api, timeout: 30s, interval: 40s }}
 "
     );

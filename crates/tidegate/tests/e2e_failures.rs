@@ -23,6 +23,9 @@ struct Failure {
 }
 
 const GOOD: &str = "image: 'failures:good'";
+/// The same with a port of its node.
+const WITH_PORT: &str =
+    "image: 'failures:good', ports: [{ target: 80, published: '${API_PORT}', mode: host }]";
 
 static FAILURES: [Failure; 10] = [
     Failure { name: "image_missing", api: "image: '${REGISTRY}failures:gone'", more: "", flags: &[] },
@@ -38,12 +41,7 @@ static FAILURES: [Failure; 10] = [
         more: "",
         flags: &["--timeout", "6s"],
     },
-    Failure {
-        name: "host_port_taken",
-        api: "image: 'failures:good', ports: [{ target: 80, published: '${API_PORT}', mode: host }]",
-        more: "",
-        flags: &["--timeout", "6s"],
-    },
+    Failure { name: "host_port_taken", api: WITH_PORT, more: "", flags: &["--timeout", "6s"] },
     Failure {
         name: "no_address_left",
         api: "image: 'failures:good', deploy: { replicas: 2 }",
@@ -84,15 +82,15 @@ static FAILURES: [Failure; 10] = [
     },
 ];
 
-/// A service whose port is taken has a neighbour that took it; all others have it too, which costs nothing.
-fn stack_file(api: &str, more: &str) -> String {
+/// `holder` is the neighbour whose port the service `api` wants in one of the cases.
+fn stack_file(holder: &str, api: &str, more: &str) -> String {
     format!(
         "version: '3.8'
 x-base: &base
   stop_signal: SIGKILL
   networks: [small]
 services:
-  holder: {{ <<: *base, image: 'failures:good', ports: [{{ target: 80, published: '${{API_PORT}}', mode: host }}] }}
+  holder: {{ <<: *base, {holder} }}
   api: {{ <<: *base, {api} }}
 {more}networks: {{ small: {{ ipam: {{ config: [{{ subnet: '${{SMALL_SUBNET}}' }}] }} }} }}
 "
@@ -128,9 +126,10 @@ fn fail(engine: &Engine, failure: &Failure) -> String {
     let small = stack.environment["FRONT_SUBNET"].replace("/24", size);
     stack.environment.insert("SMALL_SUBNET".to_owned(), small);
     stack.environment.insert("REGISTRY".to_owned(), Registry::prefix());
-    deploy(&stack, &stack_file(GOOD, ""), &[]).expect_success();
+    let holder = if failure.api == WITH_PORT { WITH_PORT } else { GOOD };
+    deploy(&stack, &stack_file(holder, GOOD, ""), &[]).expect_success();
     let before = specs(&stack);
-    let failed = deploy(&stack, &stack_file(failure.api, failure.more), failure.flags).expect_code(7);
+    let failed = deploy(&stack, &stack_file(holder, failure.api, failure.more), failure.flags).expect_code(7);
     assert_eq!(specs(&stack), before, "{}", failed.text());
     let as_before = format!("stack {} runs release 1 as before", stack.name);
     assert!(failed.stdout.contains(&as_before), "{}", failed.text());

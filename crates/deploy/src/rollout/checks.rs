@@ -149,15 +149,15 @@ impl<A: Api> Rollout<'_, A> {
         let removed = run.remove().await;
         let (end, log) = ended?;
         removed?;
-        let words = command.join(" ");
+        // Its words are not repeated: a variable in them can hold a secret.
         Ok(match end {
             End::Exited(0) => Ok(()),
             End::Exited(code) => {
-                let reason = format!("`{words}` ended with exit code {code}");
+                let reason = format!("its command ended with exit code {code}");
                 Err(Missed { log, ..Missed::from(reason) })
             }
             End::Lost(reason) => {
-                let reason = format!("`{words}` did not run to its end: {reason}");
+                let reason = format!("its command did not run to its end: {reason}");
                 Err(Missed { reason, log, cut_off: true })
             }
         })

@@ -125,17 +125,15 @@ impl Reader<'_> {
     }
 
     fn url(&mut self, path: &str, value: Option<&Value>) -> Option<Url> {
-        match value.and_then(Value::as_str).map(Url::parse) {
-            Some(Ok(url)) => Some(url),
-            Some(Err(reason)) => {
-                self.problem(path, reason, URL_HELP);
-                None
-            }
-            None => {
-                self.problem(path, "is not a URL", URL_HELP);
-                None
+        let read = value.and_then(Value::as_str).map_or(Err("is not a URL"), Url::parse);
+        if let Err(reason) = read {
+            self.problem(path, reason, URL_HELP);
+            // A URL can hold a password.
+            if let Some(problem) = self.problems.last_mut() {
+                problem.place = problem.place.take().map(|place| place.without_rest());
             }
         }
+        read.ok()
     }
 
     fn status(&mut self, path: &str, value: Option<&Value>) -> Vec<u16> {
@@ -201,7 +199,7 @@ impl Reader<'_> {
                     Err((reason, help)) => {
                         let message = format!("the label {label} of service `{}` {reason}", service.key);
                         let problem = Diagnostic::error("stack-file/check", message);
-                        self.problems.push(problem.at(service.place.clone()).help(help));
+                        self.problems.push(problem.at(service.place.without_rest()).help(help));
                     }
                 }
             }

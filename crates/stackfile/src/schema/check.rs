@@ -1,9 +1,8 @@
 //! A tree against the tables.
 
 use std::collections::HashMap;
-use std::ops::Range;
 
-use diagnostics::{Diagnostic, Place, Source};
+use diagnostics::{Diagnostic, Place};
 
 use super::kind::{Field, Keyed, Keys, Kind, List, Object, Unique};
 use super::objects::FILE;
@@ -183,7 +182,7 @@ impl Check<'_> {
             format!("{} can have {}", object.what, join(&names.collect::<Vec<_>>()))
         };
         let place = &map[key].key;
-        let place = if object.sensitive { without_rest(place, place.range()) } else { place.clone() };
+        let place = if object.sensitive { place.without_rest() } else { place.clone() };
         self.report.error(
             Diagnostic::error("stack-file/unknown-key", format!("`{key}` is no key of {}", object.what))
                 .at(place)
@@ -212,7 +211,7 @@ impl Check<'_> {
         };
         if path.matches(&["secrets", "*"]) {
             let start = node.place.range().start;
-            let place = without_rest(&node.place, start..start);
+            let place = node.place.source().place(start..start).without_rest();
             self.report.error(Diagnostic::error("stack-file/type", message).at(place).help(SECRET_HELP));
         } else {
             self.error(node, message, &help);
@@ -274,14 +273,6 @@ impl Check<'_> {
     fn error(&mut self, node: &Node, message: String, help: &str) {
         self.report.error(Diagnostic::error("stack-file/type", message).at(node.place.clone()).help(help));
     }
-}
-
-/// A place in a text that shows nothing behind it on its line: somebody may have written a secret there.
-fn without_rest(place: &Place, range: Range<usize>) -> Place {
-    let text = place.source().text();
-    let line_end = text[range.end..].find('\n').map_or(text.len(), |at| range.end + at);
-    let hidden = format!("{} ...{}", &text[..range.end], &text[line_end..]);
-    Source::new(place.source().name(), hidden).place(range)
 }
 
 /// `a`, `a or b`, `a, b or c`.

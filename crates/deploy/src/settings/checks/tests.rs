@@ -91,3 +91,15 @@ fn what_is_wrong_is_named_with_its_place() {
         assert!(problem.help.is_some(), "{section}");
     }
 }
+
+#[test]
+fn a_url_with_a_password_is_not_shown() {
+    let problems = checks("    web: { http: 'http://ada:hunter2@a/' }\n").unwrap_err();
+    let shown = problems[0].render(diagnostics::Style::Plain);
+    assert!(shown.contains("carries a user or a password") && !shown.contains("hunter2"), "{shown}");
+    let text = "services:
+  api: { image: 'api:1', deploy: { labels: { tidegate.check.http: 'http://ada:hunter2@a/' } } }
+";
+    let shown = read(text).unwrap_err()[0].render(diagnostics::Style::Plain);
+    assert!(shown.contains("api") && !shown.contains("hunter2"), "{shown}");
+}
