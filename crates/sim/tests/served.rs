@@ -84,7 +84,7 @@ async fn docker(served: &Served, arguments: &[&str]) -> Option<String> {
     command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
     command.env("DOCKER_HOST", format!("unix://{}", served.socket().display()));
     command.env("DOCKER_CONFIG", &served.folder).env_remove("DOCKER_CONTEXT");
-    let output = tokio::time::timeout(Duration::from_secs(60), command.output()).await.unwrap().ok()?;
+    let output = tokio::time::timeout(Duration::from_mins(1), command.output()).await.unwrap().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "docker {arguments:?}: {text}{error}");
