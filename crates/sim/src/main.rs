@@ -111,14 +111,11 @@ fn show_mutants(arguments: &Arguments) -> bool {
     let mut all = true;
     for bug in deploy::planted::Bug::ALL {
         let name = format!("{bug:?}");
-        match seeds::mutants::hunt(bug, arguments.from, arguments.seeds, jobs) {
-            Some(caught) => {
-                println!("{name:<26} after {:>5} seeds: {}", caught.seeds, caught.failure.broken[0])
-            }
-            None => {
-                all = false;
-                println!("{name:<26} NOT FOUND in {} seeds", arguments.seeds);
-            }
+        if let Some(caught) = seeds::mutants::hunt(bug, arguments.from, arguments.seeds, jobs) {
+            println!("{name:<26} after {:>5} seeds: {}", caught.seeds, caught.failure.broken[0]);
+        } else {
+            all = false;
+            println!("{name:<26} NOT FOUND in {} seeds", arguments.seeds);
         }
     }
     all
