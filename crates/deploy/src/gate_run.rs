@@ -254,9 +254,10 @@ pub(crate) async fn end_others<A: Api>(api: &A, stack: &str, gate: &str, name: &
 
 /// Removes a gate's service and waits until its task is gone, so that no migration runs on unwatched.
 async fn remove<A: Api>(api: &A, id: &str, name: &str) -> Result<(), Error> {
-    write::remove_and_wait(api, id).await.map_err(|error| match error {
+    // A gate's run belongs to nobody else.
+    write::remove_and_wait(api, id, &|_| true).await.map_err(|error| match error {
         RemoveError::Engine(error) => Error::Engine(error),
-        RemoveError::StillRuns => Error::TimedOut {
+        RemoveError::StillRuns | RemoveError::Foreign => Error::TimedOut {
             what: format!("the task of `{name}` to end"),
             seconds: write::REMOVAL.as_secs(),
         },

@@ -133,7 +133,10 @@ impl<A: Api> Rollback<'_, A> {
             return Ok(());
         }
         self.tell(name, ServiceState::Removing, None);
-        write::remove_and_wait(self.api, &service.id).await.map_err(|error| error.to_string())?;
+        let may_remove = |live: &Value| self.may_replace(name, live);
+        write::remove_and_wait(self.api, &service.id, &may_remove)
+            .await
+            .map_err(|error| error.to_string())?;
         self.tell(name, ServiceState::Removed, None);
         Ok(())
     }
@@ -148,7 +151,9 @@ impl<A: Api> Rollback<'_, A> {
         let number = self.number.to_string();
         for service in services {
             if is_gate_run(&service.spec) && service.label(RELEASE_LABEL) == Some(number.as_str()) {
-                write::remove_and_wait(self.api, &service.id).await.map_err(|error| error.to_string())?;
+                write::remove_and_wait(self.api, &service.id, &|_| true)
+                    .await
+                    .map_err(|error| error.to_string())?;
             }
         }
         Ok(())

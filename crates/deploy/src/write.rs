@@ -125,13 +125,23 @@ pub(crate) enum RemoveError {
     /// The engine refused, or does not answer.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// Somebody else changed it meanwhile.
+    #[error("somebody else changed it meanwhile, so it was not removed")]
+    Foreign,
     /// Its tasks go on.
     #[error("it was removed, but its tasks did not end within {} s", REMOVAL.as_secs())]
     StillRuns,
 }
 
 /// Removes a service and returns when its tasks have ended, so that what follows does not run beside them.
-pub(crate) async fn remove_and_wait<A: Api>(api: &A, id: &str) -> Result<(), RemoveError> {
+///
+/// A removal that got no answer is compared before it is tried again, like any other write: `may_remove` says whether a
+/// live spec is still one that may go.
+pub(crate) async fn remove_and_wait<A: Api>(
+    api: &A,
+    id: &str,
+    may_remove: &(dyn Fn(&Value) -> bool + Send + Sync),
+) -> Result<(), RemoveError> {
     let begun = Instant::now();
     let patient = |error: &EngineError| error.is_transient() && begun.elapsed() < REMOVAL;
     let mut pause = PAUSE;
@@ -139,6 +149,13 @@ pub(crate) async fn remove_and_wait<A: Api>(api: &A, id: &str) -> Result<(), Rem
         match api.remove_service(id).await {
             Ok(_) => break,
             Err(error) if patient(&error) => back_off(&mut pause).await,
+            Err(error) => return Err(error.into()),
+        }
+        match api.service(id).await {
+            Ok(None) => break,
+            Ok(Some(live)) if may_remove(&live.spec) => {}
+            Ok(Some(_)) => return Err(RemoveError::Foreign),
+            Err(error) if patient(&error) => {}
             Err(error) => return Err(error.into()),
         }
     }

@@ -265,7 +265,8 @@ impl<A: Api> Rollout<'_, A> {
             let changes = base.map(|base| spec::diff(base, &service.spec)).unwrap_or_default();
             return Err(stop(&planned.key, &WriteError::Foreign(changes)));
         }
-        write::remove_and_wait(self.api, &service.id).await.map_err(|error| Stop::Service {
+        let may_remove = |live: &Value| base.is_some_and(|base| same(base, live));
+        write::remove_and_wait(self.api, &service.id, &may_remove).await.map_err(|error| Stop::Service {
             reason: format!("service `{}`: {error}", planned.key),
             hint: None,
             log: Vec::new(),
