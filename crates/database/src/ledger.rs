@@ -27,6 +27,8 @@ const CREATE: &str = "CREATE SCHEMA IF NOT EXISTS tidegate; \
         epoch text NOT NULL DEFAULT '', \
         run text, \
         release text, \
+        image text, \
+        source_commit text, \
         detail text, \
         at timestamptz NOT NULL DEFAULT clock_timestamp(), \
         role text NOT NULL DEFAULT current_user, \
@@ -72,6 +74,7 @@ async fn try_record(
         query::execute(&control.client, DOING, CREATE).await.map_err(|error| error.to_string())?;
         BTreeMap::new()
     };
+    complete(control).await.map_err(|error| error.to_string())?;
     let found = already
         .iter()
         .filter(|revision| !known.contains_key(*revision))
@@ -88,12 +91,13 @@ async fn try_record(
     let events: Vec<&str> = lines.iter().map(|(_, event, _)| *event).collect();
     let seconds: Vec<Option<f64>> = lines.iter().map(|(_, _, seconds)| *seconds).collect();
     let sql = format!(
-        "INSERT INTO tidegate.ledger (version_table, event, revision, file, sha256, seconds, epoch, run, release) \
-         SELECT {TABLE}, l.event, l.revision, l.file, l.sha256, l.seconds, $7, $8, $9 \
+        "INSERT INTO tidegate.ledger (version_table, event, revision, file, sha256, seconds, epoch, run, release, \
+         image, source_commit) \
+         SELECT {TABLE}, l.event, l.revision, l.file, l.sha256, l.seconds, $7, $8, $9, $10, $11 \
          FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::float8[]) \
               WITH ORDINALITY AS l(event, revision, file, sha256, seconds, line) ORDER BY l.line"
     );
-    let parameters: [query::Parameter<'_>; 9] = [
+    let parameters: [query::Parameter<'_>; 11] = [
         (&project.table().sql(), Type::TEXT),
         (&events, Type::TEXT_ARRAY),
         (&revisions, Type::TEXT_ARRAY),
@@ -103,6 +107,8 @@ async fn try_record(
         (&epoch.as_str(), Type::TEXT),
         (&options.run, Type::TEXT),
         (&options.release, Type::TEXT),
+        (&options.image, Type::TEXT),
+        (&options.commit, Type::TEXT),
     ];
     query::rows(&control.client, DOING, &sql, &parameters).await.map_err(|error| error.to_string())?;
     Ok(())
@@ -175,8 +181,9 @@ pub(crate) async fn who_applied(control: &Connection, project: &Project, revisio
         return None;
     }
     let sql = format!(
-        "SELECT release, run, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS \"UTC\"'), file \
-         FROM tidegate.ledger WHERE version_table = {TABLE} AND revision = $2 ORDER BY id DESC LIMIT 1"
+        "SELECT l.release, l.run, to_char(l.at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS \"UTC\"'), l.file, \
+                to_jsonb(l) ->> 'image', to_jsonb(l) ->> 'source_commit' \
+         FROM tidegate.ledger l WHERE l.version_table = {TABLE} AND l.revision = $2 ORDER BY l.id DESC LIMIT 1"
     );
     let parameters: [query::Parameter<'_>; 2] =
         [(&project.table().sql(), Type::TEXT), (&revision, Type::TEXT)];
@@ -188,8 +195,26 @@ pub(crate) async fn who_applied(control: &Connection, project: &Project, revisio
     let file: String = query::get(row, 3, DOING).ok()?;
     let release =
         release.map_or_else(|| "a run without a release".to_owned(), |release| format!("release {release}"));
-    let run = run.map_or_else(String::new, |run| format!(", run {run}"));
-    Some(format!("{release}{run} at {at}, from {file}"))
+    let image: Option<String> = query::get(row, 4, DOING).ok()?;
+    let commit: Option<String> = query::get(row, 5, DOING).ok()?;
+    let with = |what: &str, value: Option<String>| {
+        value.map_or_else(String::new, |value| format!(", {what} {value}"))
+    };
+    let (run, image, commit) = (with("run", run), with("image", image), with("commit", commit));
+    Some(format!("{release}{run}{image}{commit} at {at}, from {file}"))
+}
+
+/// Adds what a ledger of an earlier Tidegate does not have.
+async fn complete(control: &Connection) -> Result<(), crate::error::MigrateError> {
+    let sql = "SELECT count(*) FROM pg_attribute WHERE attrelid = to_regclass('tidegate.ledger') \
+               AND attname IN ('image', 'source_commit') AND NOT attisdropped";
+    // Asked first: ALTER TABLE needs the table's owner even when there is nothing to do.
+    if query::value::<i64>(&control.client, DOING, sql, &[]).await? == 2 {
+        return Ok(());
+    }
+    let add = "ALTER TABLE tidegate.ledger ADD COLUMN IF NOT EXISTS image text, \
+               ADD COLUMN IF NOT EXISTS source_commit text";
+    query::execute(&control.client, DOING, add).await
 }
 
 /// The last known hash of each revision that is or was applied.

@@ -112,6 +112,10 @@ pub struct Options {
     pub run: Option<String>,
     /// The release that this run is part of.
     pub release: Option<String>,
+    /// The image that this run is in, for the ledger.
+    pub image: Option<String>,
+    /// The commit that the release is made from, for the ledger.
+    pub commit: Option<String>,
     /// The environment variables of the process.
     pub variables: Variables,
 }
@@ -157,6 +161,8 @@ impl Options {
             allow_existing_tables: false,
             run: None,
             release: None,
+            image: None,
+            commit: None,
             variables,
         }
     }

@@ -176,7 +176,15 @@ fn a_version_table_schema_is_used() {
 #[test]
 fn an_unknown_row_says_who_applied_it() {
     let mut project = Project::line();
-    let options = Options { release: Some("7".to_owned()), ..project.options() };
+    let options = Options {
+        release: Some("7".to_owned()),
+        image: Some("app:v2".to_owned()),
+        commit: Some("c0ffee".to_owned()),
+        ..project.options()
+    };
+    // A ledger of an earlier Tidegate, without the columns for them.
+    project.migrate().ok();
+    project.sql("ALTER TABLE tidegate.ledger DROP COLUMN image, DROP COLUMN source_commit");
     project.add_revision("r4", "'r3'", &table("four"));
     project.run(&options).ok();
     std::fs::remove_file(project.path().join("migrations/versions/r4.py")).unwrap();
@@ -184,7 +192,7 @@ fn an_unknown_row_says_who_applied_it() {
     assert_eq!(run.error().kind(), "ahead");
     let message = run.error().to_string();
     assert!(message.contains("names the revision r4, which is not in these revision files"), "{message}");
-    assert!(message.contains("it was applied by release 7 at 20"), "{message}");
+    assert!(message.contains("it was applied by release 7, image app:v2, commit c0ffee at 20"), "{message}");
     assert_eq!(project.rows(), "r4");
 }
 

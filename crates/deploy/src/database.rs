@@ -22,10 +22,12 @@ pub(crate) struct WayBack {
 }
 
 /// Variables that each run of a gate gets anew.
-const OF_A_RUN: [&str; 6] = [
+const OF_A_RUN: [&str; 8] = [
     "TIDEGATE_RUN=",
     "TIDEGATE_RELEASE=",
     "TIDEGATE_OUTPUT=",
+    "TIDEGATE_IMAGE=",
+    "TIDEGATE_COMMIT=",
     "TIDEGATE_TARGET=",
     "TIDEGATE_HOOKS=",
     "TIDEGATE_SEVERAL_HEADS=",

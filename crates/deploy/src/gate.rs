@@ -30,7 +30,14 @@ pub(crate) fn service_name(gate: &str, number: u64) -> String {
 }
 
 /// The body of a gate's service: `wanted` is what the stack file says, as the official client would send it.
-pub(crate) fn body(wanted: &Value, name: &str, number: u64, run: &str, settings: &Settings) -> Value {
+pub(crate) fn body(
+    wanted: &Value,
+    name: &str,
+    number: u64,
+    run: &str,
+    commit: Option<&str>,
+    settings: &Settings,
+) -> Value {
     let mut body = wanted.clone();
     let digest = spec::digest(wanted);
     body["Name"] = json!(name);
@@ -42,7 +49,7 @@ pub(crate) fn body(wanted: &Value, name: &str, number: u64, run: &str, settings:
     if let Some(task) = spec::object_at(&mut body, "TaskTemplate") {
         task.insert("RestartPolicy".to_owned(), json!({ "Condition": "none" }));
         if let Some(container) = task.get_mut("ContainerSpec") {
-            add_environment(container, number, run, settings);
+            add_environment(container, number, run, commit, settings);
         }
     }
     spec::set_label(&mut body, SPEC_LABEL, &digest);
@@ -52,13 +59,16 @@ pub(crate) fn body(wanted: &Value, name: &str, number: u64, run: &str, settings:
 }
 
 /// What the gate's task is told. What the stack file sets itself is left alone.
-fn add_environment(container: &mut Value, number: u64, run: &str, settings: &Settings) {
+fn add_environment(container: &mut Value, number: u64, run: &str, commit: Option<&str>, settings: &Settings) {
     let mut variables = vec![
         ("TIDEGATE_RUN", run.to_owned()),
         ("TIDEGATE_RELEASE", number.to_string()),
         ("TIDEGATE_OUTPUT", "json".to_owned()),
         ("TIDEGATE_ENVIRONMENT", settings.environment.as_str().to_owned()),
     ];
+    let image = container.get("Image").and_then(Value::as_str).unwrap_or_default();
+    variables.push(("TIDEGATE_IMAGE", image.to_owned()));
+    variables.extend(commit.map(|commit| ("TIDEGATE_COMMIT", commit.to_owned())));
     let gate = &settings.gate;
     if !gate.extensions.is_empty() {
         variables.push(("TIDEGATE_EXTENSIONS", gate.extensions.join(",")));
@@ -365,7 +375,7 @@ mod tests {
         settings.gate.extensions = vec!["postgis".into(), "citext".into()];
         settings.gate.several_heads = Some("all".into());
         settings.gate.hooks = vec![json!({ "sql": "seed.sql", "in": ["staging"] })];
-        let body = body(&wanted, &service_name("shop_migrate", 4), 4, "run-1", &settings);
+        let body = body(&wanted, &service_name("shop_migrate", 4), 4, "run-1", Some("c0ffee"), &settings);
         insta::assert_json_snapshot!(body);
         assert_eq!(run_of(&body), Some("run-1"));
     }

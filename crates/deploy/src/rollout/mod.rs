@@ -179,7 +179,8 @@ impl<A: Api> Rollout<'_, A> {
         }
         let run = format!("{}-{}", self.plan.number, self.options.holder.nonce);
         let body = self.live.resolve(&wanted.body);
-        let mut body = gate::body(&body, &name, self.plan.number, &run, &self.target.settings);
+        let commit = self.options.source.commit.as_deref();
+        let mut body = gate::body(&body, &name, self.plan.number, &run, commit, &self.target.settings);
         // The digest of what the stack file says, whatever the ids of its secrets are.
         spec::set_label(&mut body, SPEC_LABEL, &wanted.digest);
         spec::set_label(&mut body, SEAL_LABEL, &self.key.to_label());

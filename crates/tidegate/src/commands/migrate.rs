@@ -98,6 +98,12 @@ pub struct MigrateArgs {
     /// The release that this run belongs to, for the ledger.
     #[arg(long, value_name = "N", env = "TIDEGATE_RELEASE")]
     pub release: Option<String>,
+    /// The image that this run is in, for the ledger.
+    #[arg(long, value_name = "IMAGE", env = "TIDEGATE_IMAGE")]
+    pub image: Option<String>,
+    /// The commit that the release is made from, for the ledger.
+    #[arg(long, value_name = "ID", env = "TIDEGATE_COMMIT")]
+    pub commit: Option<String>,
 }
 
 /// How strict to be.
@@ -178,6 +184,8 @@ impl MigrateArgs {
             allow_existing_tables: self.allow_existing_tables,
             run: self.run,
             release: self.release,
+            image: self.image,
+            commit: self.commit,
             ..Options::new(directory, Variables::of_process())
         })
     }
