@@ -109,10 +109,14 @@ impl Goal {
     }
 }
 
+/// Where to without a number. A way back that was interrupted is continued.
 fn usual(releases: &[Release]) -> Option<&Release> {
+    let last = releases.last()?;
+    if let Some(earlier) = last.intent.returns_to.filter(|_| last.outcome.is_none()) {
+        return releases.iter().find(|release| release.intent.number == earlier);
+    }
     let current = in_force(releases)?;
-    if releases.last().is_some_and(|last| last.intent.number != current.intent.number && !was_put_back(last))
-    {
+    if last.intent.number != current.intent.number && !was_put_back(last) {
         return Some(current);
     }
     let before = releases.iter().rev().filter(|release| release.succeeded());

@@ -171,6 +171,22 @@ async fn killed_at_every_third_call_and_run_again_it_ends_in_the_same_place() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_interrupted_way_back_is_continued_by_the_same_words() {
+    let sim = Sim::new(9);
+    deploy_pruned(&sim.another(), ONE, "first").await.unwrap();
+    let first = specs(&sim).await;
+    deploy_pruned(&sim.another(), TWO, "second").await.unwrap();
+    let caller = sim.another();
+    caller.halt_at(Halt::AfterCall(30));
+    tokio::select! {
+        _ = back(&caller, None, "third") => panic!("it ended"),
+        () = tokio::time::sleep(Duration::from_mins(5)) => {}
+    }
+    let continued = back(&sim.another(), None, "fourth").await.unwrap();
+    assert_eq!((continued.release, specs(&sim).await), (3, first));
+}
+
+#[tokio::test(start_paused = true)]
 async fn with_faults_it_is_wholly_there_or_wholly_where_it_was() {
     for seed in 0..40 {
         let sim = Sim::new(seed);

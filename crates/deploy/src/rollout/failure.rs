@@ -1,0 +1,119 @@
+//! A release that fails: everything is put back, recorded, and told.
+
+use std::time::Duration;
+
+use engine::Api;
+use serde_json::Value;
+
+use super::{Rollout, Stop};
+use crate::error::{Error, Restored};
+use crate::event::Event;
+use crate::gate::Crossed;
+use crate::plan::Action;
+use crate::release::State;
+use crate::rollback::Rollback;
+use crate::spec::{self, RELEASE_LABEL, covers, same};
+
+impl<A: Api> Rollout<'_, A> {
+    /// Puts everything back, records it, and makes the error that tells the operator.
+    pub(super) async fn fail(&self, stop: Stop, crossed: Option<Crossed>, elapsed: Duration) -> Error {
+        let release = self.plan.number;
+        let database = crossed.as_ref().and_then(Crossed::left_behind);
+        let reason = match &stop {
+            Stop::Gate { gate, message, .. } => format!("the gate `{gate}` was not crossed: {message}"),
+            Stop::Service { reason, .. } => reason.clone(),
+            Stop::Interrupted { .. } | Stop::Left => "it was stopped".to_owned(),
+            Stop::Other(error) => error.to_string(),
+        };
+        if self.touched(&stop) {
+            (self.sink)(Event::RollingBack { reason: reason.clone() });
+        }
+        let number = release.to_string();
+        let is_of_release = |name: &str, live: &Value| match self.written().get(name) {
+            Some(written) => same(written, live),
+            // A write whose answer was lost. The label tells it from what was there before; an edit by hand of
+            // what this release did not write keeps an older one.
+            None => self.target.services.get(name).is_some_and(|wanted| {
+                spec::label(live, RELEASE_LABEL) == Some(number.as_str())
+                    && covers(&wanted.labelled(), &self.live.localise(live))
+            }),
+        };
+        let rollback = Rollback {
+            api: self.api,
+            stack: &self.target.stack,
+            previous: &self.plan.previous,
+            base: &self.plan.base,
+            creates: &self.created(),
+            is_of_release: &is_of_release,
+            number: release,
+            keys: self.target.services.values().map(|w| (w.name.as_str(), w.key.as_str())).collect(),
+            sink: self.sink,
+        };
+        let mut restored = rollback.run().await;
+        let state = if restored == Restored::Whole { State::RolledBack } else { State::Incomplete };
+        // What is left over is only untidy, and the next release tries again.
+        let _ = self.clean_up(state).await;
+        if let Err(error) = self.finish(state, &reason, crossed.as_ref(), elapsed).await
+            && let Restored::Incomplete(list) = &mut restored
+        {
+            list.push(format!("the outcome could not be recorded: {error}"));
+        }
+        self.tell_end(&stop, &restored, database.as_deref());
+        match stop {
+            Stop::Gate { gate, message, hint, log } => {
+                Error::Gate { release, gate, message, hint, log, restored }
+            }
+            Stop::Service { reason, hint, log } => {
+                Error::Rollout { release, reason, hint, log, restored, database }
+            }
+            Stop::Interrupted { database: gate } => {
+                Error::Stopped { release, restored, database: database.or(gate) }
+            }
+            Stop::Left => Error::Left { release },
+            Stop::Other(error @ (Error::ChangedContent { .. } | Error::LeaseLost { .. })) => error,
+            Stop::Other(error) => {
+                let (hint, log) = (error.hint(), Vec::new());
+                Error::Rollout { release, reason, hint, log, restored, database }
+            }
+        }
+    }
+}
+
+impl<A> Rollout<'_, A> {
+    /// Whether anything may have to be put back: before a gate that mostly is nothing.
+    fn touched(&self, stop: &Stop) -> bool {
+        let before_gate =
+            self.plan.waves.iter().take_while(|wave| !wave.gate).flat_map(|wave| &wave.services);
+        let backing = before_gate.into_iter().any(|planned| planned.action != Action::Unchanged);
+        backing || self.plan.resumes || !self.plan.creates.is_empty() || !matches!(stop, Stop::Gate { .. })
+    }
+
+    fn tell_end(&self, stop: &Stop, restored: &Restored, database: Option<&str>) {
+        let stack = &self.target.stack;
+        let before = match self.live.releases.iter().rev().find(|release| release.succeeded()) {
+            Some(release) => format!("stack {stack} runs release {} as before", release.intent.number),
+            None if self.plan.base.is_empty() => format!("stack {stack} does not exist, as before"),
+            None => format!("stack {stack} is as it was"),
+        };
+        let release = self.plan.number;
+        let (outcome, message) = match (restored, stop) {
+            (Restored::Incomplete(left), _) => {
+                ("incomplete", format!("release {release} failed, and {} could not be put back", left.len()))
+            }
+            (Restored::Whole, Stop::Gate { .. }) => {
+                ("refused", format!("release {release} was refused at its gate; {before}"))
+            }
+            (Restored::Whole, Stop::Interrupted { .. }) => {
+                ("rolled-back", format!("release {release} was stopped and put back; {before}"))
+            }
+            (Restored::Whole, _) => {
+                ("rolled-back", format!("release {release} failed and was put back; {before}"))
+            }
+        };
+        let message = match database {
+            Some(database) => format!("{message}; {database}"),
+            None => message,
+        };
+        (self.sink)(Event::Finished { outcome, release: Some(release), message });
+    }
+}
