@@ -1,7 +1,7 @@
 //! Putting a stack back as it was: every service from the specs recorded before the first effect, services that were
 //! created removed, services that were removed created again (decision 7). Never from `PreviousSpec`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use engine::{Api, Error as EngineError, FileKind, Filter, Service, UpdateState};
@@ -39,6 +39,9 @@ pub(crate) struct Rollback<'a, A> {
     pub number: u64,
     /// Full names and names in the stack file.
     pub keys: BTreeMap<&'a str, &'a str>,
+    /// Services of the stock client that gave way to a gate, by full name. A one-shot is put back, and how it fares there is
+    /// its own matter: it may have failed again and again before.
+    pub one_shots: BTreeSet<&'a str>,
     /// Where events go.
     pub sink: Sink<'a>,
 }
@@ -102,6 +105,10 @@ impl<A: Api> Rollback<'_, A> {
         self.tell(name, ServiceState::Restoring, None);
         let created = write::create(self.api, name, spec, None, |live| same(live, spec)).await;
         let created = created.map_err(|error| error.to_string())?;
+        if self.one_shots.contains(name) {
+            self.tell(name, ServiceState::Restored, None);
+            return Ok(());
+        }
         self.converge(name, &created).await
     }
 

@@ -9,7 +9,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use deploy::{Error, OnDrift, Options, PlanOptions};
+use deploy::{Error, OnDrift, Options, PlanOptions, Restored};
 use deploys::{deploy_text, desired, options, silence};
 use engine::{Api, Filter, Service};
 use serde_json::json;
@@ -181,4 +181,29 @@ async fn a_stock_migrator_that_still_runs_is_ended_before_the_gate() {
     };
     deploy::deploy(&sim, desired("shop", text), &options("first"), &watch).await.unwrap();
     assert_eq!(*running.lock().unwrap(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stock_migrator_that_always_fails_is_put_back_as_it_was() {
+    let sim = Sim::new(8);
+    let text = "services:
+  migrate:
+    image: 'migrate:1'
+    deploy: { restart_policy: { condition: on-failure }, labels: { tidegate.gate: 'true' } }
+  api: { image: 'api:1', depends_on: [migrate] }
+";
+    sim.behave("migrate:0", Behaviour::exits_after(Duration::from_secs(1), 255));
+    sim.behave("migrate:1", Behaviour::exits_after(Duration::from_secs(1), 1));
+    let labels = json!({ "com.docker.stack.namespace": "shop" });
+    let task = json!({ "ContainerSpec": { "Image": "migrate:0" }, "RestartPolicy": { "Condition": "on-failure", "Delay": 1 } });
+    let body = json!({ "Name": "shop_migrate", "Labels": labels, "TaskTemplate": task });
+    sim.create_service(&body, None).await.unwrap();
+    for round in 0..8_u64 {
+        // Whether a task of its runs at the moment when the gate comes is chance.
+        tokio::time::sleep(Duration::from_millis(200 * round)).await;
+        let before = sim.service("shop_migrate").await.unwrap().unwrap().spec;
+        let failed = deploy_text(&sim, text, &format!("run-{round}")).await.unwrap_err();
+        assert!(matches!(&failed, Error::Gate { restored: Restored::Whole, .. }), "{failed:?}");
+        assert_eq!(sim.service("shop_migrate").await.unwrap().unwrap().spec, before);
+    }
 }

@@ -47,6 +47,7 @@ impl<A: Api> Rollout<'_, A> {
             is_of_release: &is_of_release,
             number: release,
             keys: self.target.services.values().map(|w| (w.name.as_str(), w.key.as_str())).collect(),
+            one_shots: self.target.services.values().filter(|w| w.gate).map(|w| w.name.as_str()).collect(),
             sink: self.sink,
         };
         let mut restored = rollback.run().await;
