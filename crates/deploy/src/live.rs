@@ -140,19 +140,19 @@ impl Live {
                 let id_field = id_field(kind);
                 let id = reference.get(id_field).and_then(Value::as_str).unwrap_or_default();
                 if let Some(object) = self.files(kind).iter().find(|object| object.id == id) {
-                    reference[id_field] = json!(placeholder(kind, object.name()));
+                    reference[id_field] = json!(reference_to(kind, object.name()));
                 }
             }
         }
         if let Some(config) = credential_spec(&mut spec)
             && let Some(object) = self.configs.iter().find(|object| config.as_str() == Some(&object.id))
         {
-            *config = json!(placeholder(FileKind::Config, object.name()));
+            *config = json!(reference_to(FileKind::Config, object.name()));
         }
         spec
     }
 
-    /// A wanted body with ids in place of the placeholders for secrets and configs.
+    /// A wanted body with ids in place of the references by name to secrets and configs.
     pub(crate) fn resolve(&self, body: &Value) -> Value {
         let mut body = body.clone();
         for kind in [FileKind::Secret, FileKind::Config] {
@@ -160,7 +160,7 @@ impl Live {
                 let id_field = id_field(kind);
                 let wanted = reference.get(id_field).and_then(Value::as_str).unwrap_or_default();
                 let object =
-                    self.files(kind).iter().find(|object| placeholder(kind, object.name()) == wanted);
+                    self.files(kind).iter().find(|object| reference_to(kind, object.name()) == wanted);
                 if let Some(object) = object {
                     reference[id_field] = json!(object.id);
                 }
@@ -170,7 +170,7 @@ impl Live {
             let found = self
                 .configs
                 .iter()
-                .find(|object| config.as_str() == Some(&placeholder(FileKind::Config, object.name())));
+                .find(|object| config.as_str() == Some(&reference_to(FileKind::Config, object.name())));
             if let Some(object) = found {
                 *config = json!(object.id);
             }
@@ -204,7 +204,7 @@ fn id_field(kind: FileKind) -> &'static str {
 }
 
 /// How the crate `stackfile` writes a reference whose id only the engine knows.
-pub(crate) fn placeholder(kind: FileKind, name: &str) -> String {
+pub(crate) fn reference_to(kind: FileKind, name: &str) -> String {
     format!("id:{kind}:{name}")
 }
 

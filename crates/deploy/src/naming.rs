@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use stackfile::ObjectBody;
 
-use crate::live::{FileState, Live, content, credential_spec, placeholder, references};
+use crate::live::{FileState, Live, content, credential_spec, reference_to, references};
 use crate::spec::{self, hex};
 use crate::target::Target;
 
@@ -104,7 +104,7 @@ fn follow(body: &mut Value, renamed: &BTreeMap<(FileKind, String), String>) -> b
             FileKind::Secret => ("SecretID", "SecretName"),
             FileKind::Config => ("ConfigID", "ConfigName"),
         };
-        let (from, to) = (placeholder(*kind, name), placeholder(*kind, other));
+        let (from, to) = (reference_to(*kind, name), reference_to(*kind, other));
         for reference in references(body, *kind) {
             if reference.get(id_field).and_then(Value::as_str) == Some(&from) {
                 reference[id_field] = json!(to);
