@@ -19,6 +19,7 @@ mod alembic;
 mod answers;
 mod backoff;
 mod connect;
+mod digest;
 mod drive;
 mod error;
 mod event;

@@ -2,15 +2,14 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use revisions::{
     COMPUTED, Config, ConfigOptions, ExtensionNeed, History, Plan, Setting, TargetError, find_config,
     required_extensions,
 };
-use sha2::{Digest, Sha256};
 
 use crate::answers;
+use crate::digest;
 use crate::error::MigrateError;
 use crate::options::Options;
 use crate::rows::VersionTable;
@@ -116,13 +115,7 @@ impl Project {
     /// The SHA-256 of a revision's file in hex, empty where it cannot be read.
     pub(crate) fn hash(&self, revision: &str) -> String {
         let bytes = self.history.revision(revision).and_then(|revision| std::fs::read(&revision.file).ok());
-        bytes.map_or_else(String::new, |bytes| {
-            Sha256::digest(bytes).iter().fold(String::new(), |mut hex, byte| {
-                // Writing to a String cannot fail.
-                let _ = write!(hex, "{byte:02x}");
-                hex
-            })
-        })
+        bytes.map_or_else(String::new, |bytes| digest::sha256([&*bytes]))
     }
 
     /// The name of a revision's file.

@@ -115,7 +115,7 @@ fn a_hook_that_hangs_is_ended_and_so_is_what_it_does_in_the_server() {
     first.hooks = Hook::list(r#"[{"command": "sleep 600"}]"#).unwrap();
     let run = project.run(&first).ok();
     let warning = run.messages("warning").pop().unwrap();
-    assert!(warning.contains("the hook sleep 600 failed: it did not end within 1 s"), "{warning}");
+    assert!(warning.contains("the hook sleep failed: it did not end within 1 s"), "{warning}");
 }
 
 #[test]
@@ -130,6 +130,27 @@ fn a_file_that_is_not_there_and_a_program_that_is_not_there_are_told() {
     let warning = run.messages("warning").pop().unwrap();
     assert!(warning.contains("no-such-program cannot be started"), "{warning}");
     assert_eq!(project.rows(), "r3");
+}
+
+#[test]
+fn a_run_that_is_stopped_during_a_hook_has_migrated_all_the_same() {
+    for list in [SEED, r#"[{"command": "sh -c 'sleep 600' canary-argument"}]"#] {
+        let mut project = seeded("SELECT pg_sleep(600)");
+        let first = options(&project, list, "1");
+        let database = project.database.clone();
+        // Stopped once the hook is at work.
+        let stop = async {
+            let at_work = "SELECT count(*) FROM tidegate.hooks WHERE state = 'running'";
+            while support::server().psql(&database, at_work).stdout.trim_ascii() != b"1" {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let run = project.run_until(&first, stop).ok();
+        assert_eq!((run.outcome().as_str(), run.report().hooks), ("Migrated", Hooks::Failed), "{list}");
+        let warning = run.messages("warning").pop().unwrap();
+        assert!(warning.contains("failed: it was stopped from outside"), "{warning}");
+        assert_eq!(project.rows(), "r3");
+    }
 }
 
 #[test]

@@ -88,11 +88,12 @@ impl Hook {
         serde_json::from_str(text).map_err(|error| HookError { reason: error.to_string() })
     }
 
-    /// `seed.sql` or `python -m app.seed`: its name in messages and in the record.
+    /// `seed.sql`, or the program of a command: its name in messages and in the record. Not the whole command, whose
+    /// arguments can be secrets.
     pub fn name(&self) -> String {
         match &self.action {
             Action::Sql(file) => file.display().to_string(),
-            Action::Command(command) => command.clone(),
+            Action::Command(command) => command.split_whitespace().next().unwrap_or_default().to_owned(),
         }
     }
 }

@@ -1,11 +1,9 @@
 //! Running the hooks of a release, one after the other, under the lock. The first that fails ends the rest: a later
 //! one may build on it.
 
-use std::fmt::Write as _;
 use std::pin::Pin;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
 use tokio::time::{Sleep, sleep, timeout};
 
 use super::{Action, Hook, Hooks, record};
@@ -18,7 +16,7 @@ use crate::migrate::Stopped;
 use crate::options::{Extent, Options};
 use crate::report::Outcome;
 use crate::settings::Settings;
-use crate::{gate, lock, readiness};
+use crate::{digest, gate, lock, readiness};
 
 /// A hook and what its record knows it by: what it does, and the content of its file.
 struct Pending<'a> {
@@ -103,12 +101,11 @@ fn pending<'a>(options: &Options, hook: &'a Hook) -> Result<Pending<'a>, String>
         })?,
         Action::Command(_) => String::new(),
     };
-    let digest = Sha256::new().chain_update(hook.name()).chain_update([0]).chain_update(&sql).finalize();
-    let identity = digest.iter().fold(String::new(), |mut hex, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    });
+    let what = match &hook.action {
+        Action::Sql(file) => file.display().to_string(),
+        Action::Command(command) => command.clone(),
+    };
+    let identity = digest::sha256([what.as_bytes(), &[0], sql.as_bytes()]);
     Ok(Pending { hook, identity, sql })
 }
 
