@@ -43,6 +43,8 @@ pub struct Options {
     pub registry_auth: BTreeMap<String, Secret>,
     /// Who deploys.
     pub holder: Holder,
+    /// Whether checks are asked once everything has converged: a rehearsal has nobody to ask.
+    pub ask_checks: bool,
     /// What asks over the network for checks.
     pub probe: Arc<dyn Probe>,
     /// The wall clock, for records.

@@ -122,8 +122,8 @@ fn placeable(platforms: Vec<Platform>) -> Vec<Platform> {
     seen
 }
 
-/// An image with the tag that its absence means.
-fn with_tag(image: &str) -> String {
+/// An image with the tag that its absence means: what the registry is asked about.
+pub fn with_tag(image: &str) -> String {
     let name = image.rsplit('/').next().unwrap_or(image);
     if name.contains(':') || name.contains('@') { image.to_owned() } else { format!("{image}:latest") }
 }

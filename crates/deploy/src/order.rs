@@ -269,7 +269,7 @@ fn words(command: &[String]) -> Vec<&str> {
 }
 
 /// Whether a command runs `tidegate migrate`, directly or in a shell line.
-pub(crate) fn runs_tidegate_migrate(command: &[String]) -> bool {
+pub fn runs_tidegate_migrate(command: &[String]) -> bool {
     words(command).windows(2).any(|pair| pair == ["tidegate", "migrate"])
 }
 

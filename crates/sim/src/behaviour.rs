@@ -28,9 +28,17 @@ type OnStart = Arc<dyn Fn(&Start) + Send + Sync>;
 pub struct Start {
     /// When, in virtual time since the simulation began.
     pub at: Duration,
+    /// The full name of the task's service.
+    pub service: String,
+    /// The image's entrypoint and command as the spec has them, in one list.
+    pub command: Vec<String>,
     /// The container's environment.
     pub environment: BTreeMap<String, String>,
 }
+
+/// What stands in for containers whose end only somebody else knows: it is asked at each start, and `None` leaves the task
+/// to its image's behaviour. It must not call the simulator.
+pub(crate) type StandIn = Arc<dyn Fn(&Start) -> Option<Behaviour> + Send + Sync>;
 
 impl Default for Behaviour {
     fn default() -> Self {
@@ -114,6 +122,13 @@ impl fmt::Debug for Behaviour {
             .field("stops_in", &self.stops_in)
             .finish_non_exhaustive()
     }
+}
+
+/// The entrypoint and the command in a task template.
+pub(crate) fn command(template: &Value) -> Vec<String> {
+    let part = |pointer: &str| template.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
+    let words = part("/ContainerSpec/Command").chain(part("/ContainerSpec/Args"));
+    words.filter_map(|word| word.as_str().map(str::to_owned)).collect()
 }
 
 /// The environment in a task template.

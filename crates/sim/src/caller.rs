@@ -102,7 +102,7 @@ impl Sim {
         Snapshot(self.world().clone())
     }
 
-    fn of(world: World, speed: f64) -> Self {
+    pub(crate) fn of(world: World, speed: f64) -> Self {
         let (offset, began) = (world.now, Instant::now());
         let world = Mutex::new(world);
         Self::on(Arc::new(Shared { world, began, offset, speed, changed: Notify::new() }))

@@ -23,6 +23,7 @@ pub fn options(run: &str) -> Options {
             process: String::new(),
             is_gone: |_| false,
         },
+        ask_checks: true,
         probe: Arc::new(NoNetwork),
         clock: || Timestamp::UNIX_EPOCH,
         source: Source::asked(Timestamp::UNIX_EPOCH),

@@ -15,6 +15,7 @@ mod network;
 mod node;
 mod normalise;
 mod placement;
+mod preload;
 mod record;
 mod restart;
 mod slots;
@@ -25,7 +26,7 @@ use std::time::Duration;
 
 use engine::Event;
 
-use crate::behaviour::{Behaviour, without_digest};
+use crate::behaviour::{Behaviour, StandIn, without_digest};
 use crate::clock::moment;
 use crate::rng::Rng;
 use lifecycle::Step;
@@ -38,6 +39,10 @@ use updater::{Tick, Updater};
 pub(crate) struct World {
     pub(crate) now: Duration,
     pub(crate) behaviours: BTreeMap<String, Behaviour>,
+    /// What stands in for containers, before the behaviours are asked.
+    pub(crate) stand_in: Option<StandIn>,
+    /// What the registry says of images, beside the digests that are made up.
+    pub(crate) registry: BTreeMap<String, Option<engine::Distribution>>,
     pub(crate) nodes: Vec<Node>,
     /// Whether there is an address left for a service that publishes ports through the ingress network.
     pub(crate) ingress_addresses: bool,
@@ -75,6 +80,8 @@ impl World {
         let mut world = Self {
             now: Duration::ZERO,
             behaviours: BTreeMap::new(),
+            stand_in: None,
+            registry: BTreeMap::new(),
             nodes,
             ingress_addresses: true,
             events: Vec::new(),

@@ -73,6 +73,8 @@ pub enum Command {
     Deploy(commands::deploy::DeployArgs),
     /// Show what a deploy would do, and why in this order. Writes nothing.
     Plan(commands::plan::PlanArgs),
+    /// Rehearse a deploy: the stack on a simulated Swarm, the migrations on a throwaway PostgreSQL. Writes nothing live.
+    Rehearse(commands::rehearse::RehearseArgs),
     /// Take a stack back to an earlier release, as it was recorded, and the database too if asked.
     Rollback(commands::rollback::RollbackArgs),
     /// List a stack's releases, show one, or compare two.

@@ -50,6 +50,7 @@ async fn run(command: Command, global: &cli::Global) -> Result<Code, Failure> {
     match command {
         Command::Deploy(args) => commands::deploy::run(args, global).await,
         Command::Plan(args) => commands::plan::run(args, global).await,
+        Command::Rehearse(args) => commands::rehearse::run(args, global).await,
         Command::Rollback(args) => commands::rollback::run(args, global).await,
         Command::Releases(args) => commands::releases::run(args, global).await,
         Command::Lease(args) => commands::lease::run(args, global).await,

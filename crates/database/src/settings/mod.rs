@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::PathBuf;
+use std::process::Command;
 
 use crate::secret::Secret;
 
@@ -76,6 +77,19 @@ pub enum TlsMode {
     VerifyCa,
     /// The chain must be trusted and the name must be the host's.
     VerifyFull,
+}
+
+impl TlsMode {
+    /// Its name in libpq's terms.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Disable => "disable",
+            Self::Prefer => "prefer",
+            Self::Require => "require",
+            Self::VerifyCa => "verify-ca",
+            Self::VerifyFull => "verify-full",
+        }
+    }
 }
 
 /// Why no settings could be made. Nothing has been connected to.
@@ -173,7 +187,7 @@ impl Variables {
     }
 
     /// All of them, for a child.
-    pub(crate) fn all(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
+    pub fn all(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
         self.0.iter()
     }
 
@@ -292,6 +306,34 @@ impl Settings {
         let hosts: Vec<String> =
             self.hosts.iter().map(|host| format!("{}:{}", host.name, host.port)).collect();
         format!("{}@{}/{}", self.user, hosts.join(","), self.database)
+    }
+
+    /// Tells a program that uses libpq where the database is and how to log in, through its environment: a password must
+    /// not be among its arguments. What the process's own variables say of another database is taken away.
+    pub fn give_to(&self, command: &mut Command) {
+        for (name, _) in std::env::vars_os() {
+            if name.to_str().is_some_and(|name| name.starts_with("PG")) {
+                command.env_remove(name);
+            }
+        }
+        let list = |part: fn(&Host) -> String| self.hosts.iter().map(part).collect::<Vec<_>>().join(",");
+        command.env("PGHOST", list(|host| host.name.clone()));
+        command.env("PGPORT", list(|host| host.port.to_string()));
+        command.env("PGUSER", &self.user).env("PGDATABASE", &self.database);
+        command.env("PGSSLMODE", self.tls.mode.as_str());
+        if let Some(password) = &self.password {
+            command.env("PGPASSWORD", password.reveal());
+        }
+        let files = [
+            ("PGSSLROOTCERT", &self.tls.root_certificates),
+            ("PGSSLCERT", &self.tls.certificate),
+            ("PGSSLKEY", &self.tls.key),
+        ];
+        for (name, file) in files {
+            if let Some(file) = file {
+                command.env(name, file);
+            }
+        }
     }
 
     /// The text without this database's password.

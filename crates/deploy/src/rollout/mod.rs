@@ -117,7 +117,9 @@ impl<A: Api> Rollout<'_, A> {
         let result = self.each_wave(&waves, crossed).await;
         self.plan.waves = waves;
         result?;
-        self.checks().await?;
+        if self.options.ask_checks {
+            self.checks().await?;
+        }
         for name in &self.plan.removes {
             self.may_go_on().await?;
             self.remove(name).await?;

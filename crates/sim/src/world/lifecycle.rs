@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::record::{Meta, Slot, Task, duration, labels};
 use super::{Due, World};
-use crate::behaviour::{Start, environment};
+use crate::behaviour::{Start, command, environment};
 
 const ALLOCATING: Duration = Duration::from_millis(5);
 const SCHEDULING: Duration = Duration::from_millis(50);
@@ -255,9 +255,18 @@ impl World {
         let Some(task) = self.tasks.get_mut(&key) else { return };
         task.container = Some(container.clone());
         task.started = Some(now);
+        let start = Start {
+            at: now,
+            service: task.service_name.clone(),
+            command: command(&task.template),
+            environment: environment(&task.template),
+        };
+        if let Some(other) = self.stand_in.as_ref().and_then(|stand_in| stand_in(&start)) {
+            task.behaviour = other;
+        }
         let behaviour = task.behaviour.clone();
         if let Some(on_start) = &behaviour.on_start {
-            on_start(&Start { at: now, environment: environment(&task.template) });
+            on_start(&start);
         }
         self.report(key, TaskState::Starting, "starting", "");
         self.tell("container", "start", &container, &[]);

@@ -142,6 +142,7 @@ pub fn options(plan: PlanOptions, source: Source) -> Result<Options, Failure> {
         wait_lease: Duration::ZERO,
         registry_auth: BTreeMap::new(),
         timeout: None,
+        ask_checks: true,
         probe: Arc::new(Network),
         holder: session::holder()?,
         clock: deploy::wall_clock,

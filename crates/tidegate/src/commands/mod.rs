@@ -5,6 +5,7 @@ pub mod deploy;
 pub mod lease;
 pub mod migrate;
 pub mod plan;
+pub mod rehearse;
 pub mod releases;
 pub mod revisions;
 pub mod rm;

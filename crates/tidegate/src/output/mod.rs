@@ -5,6 +5,7 @@ pub mod check;
 pub mod migrate;
 pub mod plan;
 pub mod progress;
+pub mod rehearse;
 pub mod releases;
 pub mod revisions;
 pub mod sarif;
