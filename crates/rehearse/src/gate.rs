@@ -15,11 +15,11 @@ use sim::{Behaviour, Start};
 use stackfile::Desired;
 
 use crate::migrate::{Ended, Migration, arguments};
+use crate::predict;
 use crate::report::{Basis, DatabasePart};
 use crate::sandbox::Sandbox;
 use crate::schema::{LiveSchema, wants_encryption};
 use crate::throwaway::Throwaway;
-use crate::predict;
 
 /// The variable that marks a one-shot of Tidegate's own: a gate, or a check's command.
 const RUN: &str = "TIDEGATE_RUN";
@@ -76,7 +76,10 @@ impl Gates {
     /// The gate's exit code, how long it takes, and its lines.
     fn migrate(&self, start: &Start) -> (i64, Duration, Vec<(Duration, String)>) {
         let arguments = arguments(&start.command).unwrap_or_else(|| {
-            self.assume(format!("`tidegate migrate` has no arguments in the shell line of {}", start.service));
+            self.assume(format!(
+                "`tidegate migrate` has no arguments in the shell line of {}",
+                start.service
+            ));
             vec!["migrate".to_owned()]
         });
         if start.environment.get("TIDEGATE_HOOKS").is_some_and(|hooks| hooks != "[]") {
@@ -205,12 +208,12 @@ fn settings_of(
         }
     }
     environment.remove("PGPASSFILE");
-    let variables =
-        Variables::of(environment.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    let variables = Variables::of(environment.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     let configured = config.sqlalchemy_url.as_ref().map(revisions::Secret::expose);
     let settings = settings::resolve(&variables, configured).map_err(|error| error.to_string())?;
     if wants_encryption(&settings) {
-        return Err("the gate's settings demand an encrypted connection, which the throwaway server has not".to_owned());
+        return Err("the gate's settings demand an encrypted connection, which the throwaway server has not"
+            .to_owned());
     }
     Ok(settings)
 }
@@ -244,5 +247,6 @@ pub(crate) fn version_table(config: &Config) -> String {
         Setting::Default | Setting::Dynamic(_) => None,
     };
     let table = literal(&config.version_table).unwrap_or_else(|| "alembic_version".to_owned());
-    literal(&config.version_table_schema).map_or_else(|| format!("*.{table}"), |schema| format!("{schema}.{table}"))
+    literal(&config.version_table_schema)
+        .map_or_else(|| format!("*.{table}"), |schema| format!("{schema}.{table}"))
 }

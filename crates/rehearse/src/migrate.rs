@@ -133,6 +133,10 @@ impl Migration<'_> {
         // Hooks do more than migrate, and not only in the database.
         command.env("TIDEGATE_HOOKS", "[]");
         command.env("PYTHONDONTWRITEBYTECODE", "1");
+        // An image has its working directory on Python's path as often as not.
+        if std::env::var_os("PYTHONPATH").is_none() {
+            command.env("PYTHONPATH", self.project);
+        }
     }
 }
 

@@ -40,7 +40,8 @@ pub(crate) fn lines(
         Ok(done) => {
             let applied: Vec<&str> = done.iter().map(|(revision, _, _)| revision.as_str()).collect();
             let after = done.last().map_or(rows, |(_, _, after)| after);
-            let mut lines: Vec<String> = done.iter().map(|(revision, words, _)| applies(revision, words)).collect();
+            let mut lines: Vec<String> =
+                done.iter().map(|(revision, words, _)| applies(revision, words)).collect();
             let outcome = if applied.is_empty() { "current" } else { "migrated" };
             lines.push(
                 json!({
@@ -75,7 +76,9 @@ fn steps(
     rows: &[String],
 ) -> Result<Vec<(String, String, Vec<String>)>, String> {
     let history = revisions::read(config).map_err(|errors| {
-        errors.first().map_or_else(|| "the revision files cannot be read".to_owned(), |error| error.message.clone())
+        errors
+            .first()
+            .map_or_else(|| "the revision files cannot be read".to_owned(), |error| error.message.clone())
     })?;
     let setting = |long: &str, variable: &str| {
         option(arguments, long, long).or_else(|| environment.get(variable).cloned())
@@ -113,7 +116,8 @@ fn steps(
 fn option(arguments: &[String], long: &str, short: &str) -> Option<String> {
     let at = arguments.iter().position(|word| word == long || word == short);
     let beside = at.and_then(|at| arguments.get(at + 1).cloned());
-    let joined = || arguments.iter().find_map(|word| word.strip_prefix(&format!("{long}=")).map(str::to_owned));
+    let joined =
+        || arguments.iter().find_map(|word| word.strip_prefix(&format!("{long}=")).map(str::to_owned));
     beside.or_else(joined)
 }
 

@@ -69,7 +69,8 @@ pub async fn rehearse<A: Api>(
         }
     }
     assumed.push("every container starts and becomes healthy, and every check passes".to_owned());
-    let schema = copied(&schema, server.as_deref(), &project).await?.map_or(Basis::of(&schema), Basis::Copied);
+    let schema =
+        copied(&schema, server.as_deref(), &project).await?.map_or(Basis::of(&schema), Basis::Copied);
     let (secrets, mounted) = mounts(&desired);
     let gates = Arc::new(Gates {
         program,
@@ -177,7 +178,8 @@ fn free_the_lease(stack: &str, preload: &mut Preload, assumed: &mut Vec<String>)
     let before = preload.configs.len();
     preload.configs.retain(|config| config.name() != lease);
     if preload.configs.len() < before {
-        assumed.push("the deploy of this stack that runs just now, or has been interrupted, is over".to_owned());
+        assumed
+            .push("the deploy of this stack that runs just now, or has been interrupted, is over".to_owned());
     }
 }
 

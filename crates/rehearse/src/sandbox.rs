@@ -35,10 +35,7 @@ pub(crate) struct Sandbox {
 impl Sandbox {
     /// Opens one in which these names are loopback's, and these files are in `/run/secrets`. The error says why there is
     /// none.
-    pub(crate) async fn open(
-        names: &[String],
-        secrets: &BTreeMap<String, Vec<u8>>,
-    ) -> Result<Self, String> {
+    pub(crate) async fn open(names: &[String], secrets: &BTreeMap<String, Vec<u8>>) -> Result<Self, String> {
         let folder = prepare(names, secrets).map_err(|error| format!("no folder for it: {error}"))?;
         let root = is_root();
         let mut command = Command::new("unshare");

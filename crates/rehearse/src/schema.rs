@@ -46,7 +46,8 @@ pub(crate) async fn copy(
     version_table: &str,
 ) -> Result<LiveSchema, SchemaError> {
     let client = Client { settings, programs: programs.to_owned() };
-    let roles = client.output("pg_dumpall", &["--roles-only", "--no-role-passwords"]).await.map_err(SchemaError)?;
+    let roles =
+        client.output("pg_dumpall", &["--roles-only", "--no-role-passwords"]).await.map_err(SchemaError)?;
     let schema = client.output("pg_dump", &["--schema-only"]).await.map_err(SchemaError)?;
     let table = format!("--table={version_table}");
     let arguments = ["--data-only", table.as_str(), "--table=tidegate.*"];
@@ -87,7 +88,8 @@ impl Client<'_> {
             Err(_) => return Err(format!("{program} did not end within {LIMIT:?}")),
         };
         if output.status.success() {
-            return String::from_utf8(output.stdout).map_err(|_| format!("{program} wrote something that is not UTF-8"));
+            return String::from_utf8(output.stdout)
+                .map_err(|_| format!("{program} wrote something that is not UTF-8"));
         }
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
         let errors = self.settings.redact(&errors);

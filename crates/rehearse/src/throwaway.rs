@@ -36,12 +36,21 @@ impl Throwaway {
         let data = sandbox.folder().join("data");
         let mut initdb = sandbox.unprivileged(programs.join("initdb"));
         initdb.arg("--pgdata").arg(&data);
-        initdb.args(["--username", SUPERUSER, "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8"]);
+        initdb.args([
+            "--username",
+            SUPERUSER,
+            "--auth=trust",
+            "--no-sync",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+        ]);
         run(initdb, "initdb", None).await?;
         let port = settings.hosts.first().map_or(5432, |host| host.port);
         let mut server = sandbox.unprivileged(programs.join("postgres"));
         server.arg("-D").arg(&data).arg("-k").arg(sandbox.folder()).args(["-p", &port.to_string()]);
-        for setting in ["listen_addresses=127.0.0.1", "fsync=off", "full_page_writes=off", "logging_collector=off"] {
+        for setting in
+            ["listen_addresses=127.0.0.1", "fsync=off", "full_page_writes=off", "logging_collector=off"]
+        {
             server.args(["-c", setting]);
         }
         server.stdout(Stdio::null()).stderr(Stdio::null());
@@ -75,14 +84,18 @@ impl Throwaway {
     pub(crate) async fn make(&self, role: &str) -> Result<(), String> {
         let (client, _connection) = self.connect("postgres").await?;
         let failed = |error: tokio_postgres::Error| format!("the throwaway PostgreSQL refused: {error}");
-        let there = client.query("SELECT 1 FROM pg_roles WHERE rolname = $1", &[&role]).await.map_err(failed)?;
+        let there =
+            client.query("SELECT 1 FROM pg_roles WHERE rolname = $1", &[&role]).await.map_err(failed)?;
         if there.is_empty() {
             let role = quoted(role);
             client.batch_execute(&format!("CREATE ROLE {role} LOGIN SUPERUSER")).await.map_err(failed)?;
         }
         let (database, role) = (quoted(&self.database), quoted(role));
         if self.database != "postgres" {
-            client.batch_execute(&format!("CREATE DATABASE {database} OWNER {role}")).await.map_err(failed)?;
+            client
+                .batch_execute(&format!("CREATE DATABASE {database} OWNER {role}"))
+                .await
+                .map_err(failed)?;
         }
         Ok(())
     }
@@ -90,7 +103,16 @@ impl Throwaway {
     /// Runs SQL in the form of a dump. What the server refuses is returned in its words, and the rest goes on.
     pub(crate) async fn load(&self, database: Option<&str>, sql: &str) -> Result<Vec<String>, String> {
         let mut psql = Command::new(self.programs.join("psql"));
-        psql.args(["-X", "-q", "-U", SUPERUSER, "-d", database.unwrap_or(&self.database), "-p", &self.port.to_string()]);
+        psql.args([
+            "-X",
+            "-q",
+            "-U",
+            SUPERUSER,
+            "-d",
+            database.unwrap_or(&self.database),
+            "-p",
+            &self.port.to_string(),
+        ]);
         psql.arg("-h").arg(self.sandbox.folder()).env_remove("PGOPTIONS").env_remove("PGSERVICE");
         let errors = run(psql, "psql", Some(sql)).await?;
         let refused = errors.lines().filter_map(|line| line.split_once("ERROR:  "));

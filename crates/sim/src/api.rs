@@ -128,8 +128,9 @@ impl Api for Sim {
         _registry_auth: Option<&Secret>,
     ) -> Result<Option<Distribution>, Error> {
         let call = Call::read(format!("ask the registry about the image {image}"));
-        let found = self
-            .carry(call, nothing, |world| Ok((world.registry.get(image).cloned(), world.registry_has(image))));
+        let found = self.carry(call, nothing, |world| {
+            Ok((world.registry.get(image).cloned(), world.registry_has(image)))
+        });
         let (told, found) = found.await?;
         if let Some(told) = told {
             return Ok(told);

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use engine::{Api, Distribution, Error, FileKind, FileObject, Filter, Network, Node, Service, Task, TaskFilter};
+use engine::{
+    Api, Distribution, Error, FileKind, FileObject, Filter, Network, Node, Service, Task, TaskFilter,
+};
 
 use crate::Behaviour;
 use crate::behaviour::Start;

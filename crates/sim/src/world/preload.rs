@@ -63,8 +63,9 @@ fn ended(preload: &Preload) -> BTreeMap<&str, i64> {
             *entry = task;
         }
     }
-    let never_again =
-        |service: &&Service| matches!(text(&service.spec, "/TaskTemplate/RestartPolicy/Condition"), "none" | "on-failure");
+    let never_again = |service: &&Service| {
+        matches!(text(&service.spec, "/TaskTemplate/RestartPolicy/Condition"), "none" | "on-failure")
+    };
     let one_task = |service: &&Service| matches!(service.mode(), ServiceMode::Replicated { replicas: 1 });
     preload
         .services

@@ -106,7 +106,10 @@ async fn engine_of(args: &RehearseArgs, global: &Global) -> Result<Option<Client
         }
         Err(error) => {
             let note = diagnostics::Diagnostic::warning("rehearse/no-engine", format!("no engine: {error}"));
-            output::warning(&note.help("a first deploy is rehearsed; -H or DOCKER_HOST names an engine"), global);
+            output::warning(
+                &note.help("a first deploy is rehearsed; -H or DOCKER_HOST names an engine"),
+                global,
+            );
             Ok(None)
         }
     }

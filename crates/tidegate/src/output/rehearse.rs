@@ -116,7 +116,12 @@ mod tests {
     #[test]
     fn a_rehearsal_in_words() {
         insta::assert_snapshot!("words", text(&report(Some(part())), 0));
-        let read = DatabasePart { ran: false, only_read_because: Some("no server".to_owned()), locks: vec![], ..part() };
+        let read = DatabasePart {
+            ran: false,
+            only_read_because: Some("no server".to_owned()),
+            locks: vec![],
+            ..part()
+        };
         insta::assert_snapshot!("only_read", text(&report(Some(read)), 6));
         insta::assert_snapshot!("no_gate", text(&report(None), 10));
     }
