@@ -6,6 +6,10 @@ read -r pid rest </proc/self/stat
 ip link set lo up
 mount --bind "$1/hosts" /etc/hosts
 mount -t tmpfs tmpfs /run
+# A local server's socket where PostgreSQL's own builds put it.
+for socket in /tmp/.s.PGSQL.*; do
+    if [ -S "$socket" ]; then mount --bind /dev/null "$socket"; fi
+done
 mkdir /run/secrets
 cp "$1/secrets/"* /run/secrets/ 2>/dev/null || true
 rm -rf "$1/secrets"
