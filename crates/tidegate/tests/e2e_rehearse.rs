@@ -133,14 +133,13 @@ fn a_rehearsal_predicts_what_the_deploy_then_does() {
     // A bad one, on a copy of the live schema: the database is reached as the engine's own machine reaches it.
     project.add("releases/v3-broken/app");
     let container = stack.container("postgres");
+    let sandbox = ["inspect", "--format", "{{.NetworkSettings.SandboxID}}", &container];
+    let gateway = format!("gateway_{}", &engine.docker(sandbox).expect_success().stdout[..12]);
     let address = r#"{{range .Containers}}{{.Name}} {{.IPv4Address}}{{"\n"}}{{end}}"#;
     let listed =
         engine.docker(["network", "inspect", "--format", address, "docker_gwbridge"]).expect_success();
-    let line = listed
-        .stdout
-        .lines()
-        .find(|line| line.contains(&container))
-        .unwrap_or_else(|| panic!("{container} is not in docker_gwbridge:\n{}", listed.stdout));
+    let line = listed.stdout.lines().find(|line| line.starts_with(&gateway));
+    let line = line.unwrap_or_else(|| panic!("{gateway} is not in docker_gwbridge:\n{}", listed.stdout));
     let host = line.split_once(' ').unwrap().1.split('/').next().unwrap().to_owned();
     let mut inside = engine.inside(binary());
     inside.env("PGHOST", host).env("PGUSER", "staging").env("PGDATABASE", "staging");
