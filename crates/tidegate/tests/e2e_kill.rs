@@ -1,13 +1,19 @@
-//! `kill -9` of a deploy at ten different moments; the same command again ends at the new release.
+//! `kill -9` of a deploy at ten named moments, and at moments that a seed decides; the same command again ends at the new
+//! release. `TIDEGATE_KILLS=100` tries that many moments, `TIDEGATE_SEED` decides others.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use testbed::command::{self, wait_for};
 use testbed::engine::Engine;
 use testbed::stack::{DEPLOY_LIMIT, Stack};
+
+#[path = "support/moments.rs"]
+mod moments;
+
+use moments::Moments;
 
 const STOP_LIMIT: Duration = Duration::from_secs(20);
 
@@ -102,16 +108,43 @@ fn a_killed_deploy_ends_at_the_new_release_when_run_again() {
         let moment = format!("{after:?} after {sign}");
         kill_at(deploy(&stack, &release, &file).args(["--output", "json"]), sign, after);
 
-        let again = command::run(&mut deploy(&stack, &release, &file), DEPLOY_LIMIT).expect_success();
-        for (service, tasks) in [("api", 2), ("worker", 1)] {
-            let expected = vec![release.clone(); tasks + 1];
-            // What was told to stop may take a moment to go on a busy machine.
-            let what = format!("{service} at {expected:?}, killed {moment}: {}", again.text());
-            wait_for(&what, STOP_LIMIT, || (versions(&stack, service) == expected).then_some(()));
-        }
-        assert_eq!(versions(&stack, "db"), ["fixed", "fixed"]);
-        assert_eq!(gate_runs(&stack, number), 1, "killed {moment}: {}", again.text());
-        let status = stack.tidegate(Path::new(env!("CARGO_BIN_EXE_tidegate")), &["status"]).expect_success();
-        assert!(status.stdout.contains(&format!("release {number}, since")), "{}", status.stdout);
+        ends_at(&stack, &file, number, &moment);
     }
+}
+
+#[test]
+fn a_deploy_that_is_killed_anywhere_ends_at_the_new_release_when_run_again() {
+    let engine = Engine::start();
+    engine.build_sleeper(&["sleeper:kill", "sleeper:kill-db"]);
+    let stack = Stack::new(&engine, "kills");
+    let file = stack.file("stack.yml", STACK);
+    command::run(&mut deploy(&stack, "0", &file), DEPLOY_LIMIT).expect_success();
+    let begun = Instant::now();
+    command::run(&mut deploy(&stack, "2", &file), DEPLOY_LIMIT).expect_success();
+    let whole = begun.elapsed();
+
+    for (number, moment) in (3..).zip(Moments::new(6, whole)) {
+        let mut child = deploy(&stack, &number.to_string(), &file);
+        let mut child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+        std::thread::sleep(moment);
+        child.kill().expect("it can be killed");
+        child.wait().expect("it ends");
+        ends_at(&stack, &file, number, &format!("{moment:?} after its begin"));
+    }
+}
+
+/// The same command again ends at the release, whose gate has run once.
+fn ends_at(stack: &Stack, file: &PathBuf, number: u32, moment: &str) {
+    let release = number.to_string();
+    let again = command::run(&mut deploy(stack, &release, file), DEPLOY_LIMIT).expect_success();
+    for (service, tasks) in [("api", 2), ("worker", 1)] {
+        let expected = vec![release.clone(); tasks + 1];
+        // What was told to stop may take a moment to go on a busy machine.
+        let what = format!("{service} at {expected:?}, killed {moment}: {}", again.text());
+        wait_for(&what, STOP_LIMIT, || (versions(stack, service) == expected).then_some(()));
+    }
+    assert_eq!(versions(stack, "db"), ["fixed", "fixed"]);
+    assert_eq!(gate_runs(stack, number), 1, "killed {moment}: {}", again.text());
+    let status = stack.tidegate(Path::new(env!("CARGO_BIN_EXE_tidegate")), &["status"]).expect_success();
+    assert!(status.stdout.contains(&format!("release {number}, since")), "{}", status.stdout);
 }
