@@ -87,13 +87,22 @@ impl Engine {
     /// cannot be had.
     #[track_caller]
     pub fn start_version(version: &str) -> Option<Self> {
-        let fetched = command::run(Command::new(script("scripts/newer-engine")).arg(version), FETCH_LIMIT);
-        if fetched.code == Some(NOT_TO_BE_HAD) {
-            eprintln!("skipped: {}", fetched.stderr.trim());
-            return None;
-        }
-        fetched.expect_success();
-        Some(Self::launch(take_turn(), Some(version)))
+        fetch(version).then(|| Self::launch(take_turn(), Some(version)))
+    }
+
+    /// A new engine of the machine's own version, whose data a newer one can take over. `None`, and a line that says why, where
+    /// that cannot be had.
+    #[track_caller]
+    pub fn start_before(version: &str) -> Option<Self> {
+        fetch(version).then(|| Self::launch(take_turn(), None))
+    }
+
+    /// Ends the engine with its containers, and starts an engine of this version in its place.
+    #[track_caller]
+    pub fn upgrade(&self, version: &str) {
+        let script = script("scripts/engine");
+        command::run(Command::new(&script).arg("crash").arg(&self.folder), START_LIMIT).expect_success();
+        up(&script, &self.folder, Some(version));
     }
 
     #[track_caller]
@@ -101,9 +110,7 @@ impl Engine {
         let script = script("scripts/engine");
         let owned = Guard::new(&script, "engine");
         let folder = owned.path("engine");
-        let mut up = Command::new(script);
-        up.arg("up").arg(&folder).env("ENGINE_VERSION", version.unwrap_or_default());
-        command::run(&mut up, START_LIMIT).expect_success();
+        up(&script, &folder, version);
         Self { folder, is_shared: false, _owned: Some(owned), _turn: Some(turn) }
     }
 
@@ -194,6 +201,25 @@ impl Engine {
         let (body, code) = answer.rsplit_once('\n').unwrap_or(("", "0"));
         (code.parse().unwrap_or(0), body.to_owned())
     }
+}
+
+#[track_caller]
+fn up(script: &Path, folder: &Path, version: Option<&str>) {
+    let mut up = Command::new(script);
+    up.arg("up").arg(folder).env("ENGINE_VERSION", version.unwrap_or_default());
+    command::run(&mut up, START_LIMIT).expect_success();
+}
+
+/// Gets a newer engine; `false`, and a line that says why, where it cannot be had.
+#[track_caller]
+fn fetch(version: &str) -> bool {
+    let fetched = command::run(Command::new(script("scripts/newer-engine")).arg(version), FETCH_LIMIT);
+    if fetched.code == Some(NOT_TO_BE_HAD) {
+        eprintln!("skipped: {}", fetched.stderr.trim());
+        return false;
+    }
+    fetched.expect_success();
+    true
 }
 
 /// A script of the repository, by its path from the root.
