@@ -58,8 +58,9 @@ fn says_nothing(key: &str, value: &Value) -> bool {
 pub(crate) fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Object(a), Value::Object(b)) => {
-            let said =
-                |map: &Map<String, Value>| map.iter().filter(|(key, value)| !says_nothing(key, value)).count();
+            let said = |map: &Map<String, Value>| {
+                map.iter().filter(|(key, value)| !says_nothing(key, value)).count()
+            };
             let both = |(key, value): (&String, &Value)| {
                 says_nothing(key, value)
                     || b.get(key).is_some_and(|other| !says_nothing(key, other) && same(value, other))
@@ -321,7 +322,8 @@ mod tests {
 
     #[test]
     fn what_a_newer_engine_fills_in_is_no_change() {
-        let container = |privileges| json!({ "TaskTemplate": { "ContainerSpec": { "Privileges": privileges } } });
+        let container =
+            |privileges| json!({ "TaskTemplate": { "ContainerSpec": { "Privileges": privileges } } });
         let before = container(json!({ "CredentialSpec": null, "SELinuxContext": null }));
         let upgraded =
             container(json!({ "CredentialSpec": null, "NoNewPrivileges": false, "SELinuxContext": null }));

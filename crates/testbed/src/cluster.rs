@@ -61,7 +61,8 @@ impl Cluster {
         wait_for("every manager to be ready and reachable", START_LIMIT, || {
             let format = "{{.Status}} {{.ManagerStatus}}";
             let nodes = self.node(asked).docker(["node", "ls", "--format", format]).stdout;
-            let good = nodes.lines().filter(|line| matches!(*line, "Ready Leader" | "Ready Reachable")).count();
+            let good =
+                nodes.lines().filter(|line| matches!(*line, "Ready Leader" | "Ready Reachable")).count();
             (good == self.nodes.len()).then_some(())
         });
     }
@@ -77,6 +78,8 @@ impl Cluster {
     /// A power cut at a manager: its engine and its containers are gone at once.
     #[track_caller]
     pub fn lose(&self, number: usize) {
+        // To find all its processes takes a moment; the others lose it at once.
+        self.cut(number);
         let mut crash = Command::new(script("scripts/engine"));
         crash.arg("crash").arg(self.folder.join(number.to_string()));
         command::run(&mut crash, LIMIT).expect_success();

@@ -41,7 +41,8 @@ const API_VERSIONS: [(&str, &str); 3] = [("20.10.", "1.41"), ("26.1.", "1.45"), 
 
 /// Panics unless Tidegate speaks the API version with this engine that it should; any that both can where the table has none.
 fn assert_api_version(engine: &Engine) {
-    let endpoint = Endpoint::resolve(Some(&engine.host()), None, &Environment::default()).expect("an address");
+    let endpoint =
+        Endpoint::resolve(Some(&engine.host()), None, &Environment::default()).expect("an address");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let client = runtime.block_on(Client::connect(endpoint, Timeouts::default())).expect("it is greeted");
     let version = engine.version();
