@@ -28,7 +28,6 @@ fn the_main_job_on_engine_28_5() {
 
 /// A service with something of everything that a stack file can say and this engine can run.
 const STACK: &str = "
-version: '3.8'
 services:
   api:
     image: 'sleeper:upgrade'
