@@ -204,7 +204,7 @@ impl Error {
                 "run the same command again: it continues; or `tidegate rollback STACK` to go back".to_owned()
             }
             Self::LeaseHeld { .. } => "wait for it to end, or give --wait-lease a longer time".to_owned(),
-            Self::LeaseLost { .. } => "run the same command again: it continues, or yields to who took over".to_owned(),
+            Self::LeaseLost { .. } => "run the same command again, over another manager if this one is gone: it continues, or yields to who took over".to_owned(),
                         Self::Rollout { restored: Restored::Incomplete(_), .. }
             | Self::Stopped { restored: Restored::Incomplete(_), .. } => {
                 "look at the services named above, then run the deploy of the release you want".to_owned()

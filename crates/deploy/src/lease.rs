@@ -203,22 +203,30 @@ impl<A: Api> Lease<'_, A> {
             let left = STOP_AFTER.saturating_sub(renewed.elapsed());
             // The time counts from the question: the answer may be read long after it was given.
             let asked = Instant::now();
-            match timeout(left, self.renew_until_done(beat)).await {
+            let mut last = None;
+            match timeout(left, self.renew_until_done(beat, &mut last)).await {
                 Ok(Ok(())) => renewed = asked,
                 Ok(Err(reason)) => return reason,
-                Err(_) => return format!("it could not be renewed for {} s", STOP_AFTER.as_secs()),
+                Err(_) => {
+                    let why = last.map(|error| format!(": {error}")).unwrap_or_default();
+                    return format!("it could not be renewed for {} s{why}", STOP_AFTER.as_secs());
+                }
             }
         }
     }
 
-    async fn renew_until_done(&self, beat: u64) -> Result<(), String> {
+    /// Tries until it is renewed, or lost; `last` is why the last attempt failed.
+    async fn renew_until_done(&self, beat: u64, last: &mut Option<EngineError>) -> Result<(), String> {
         loop {
             match self.renew(beat).await {
                 Ok(Renewed::Yes) => return Ok(()),
                 Ok(Renewed::Gone) => return Err("somebody removed it".to_owned()),
                 Ok(Renewed::Theirs(holder)) => return Err(format!("{holder} has taken it over")),
                 // Ambiguous, no leader, no answer: the next attempt reads again.
-                Err(_) => sleep(LOOK).await,
+                Err(error) => {
+                    *last = Some(error);
+                    sleep(LOOK).await;
+                }
             }
         }
     }

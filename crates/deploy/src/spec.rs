@@ -27,7 +27,7 @@ pub(crate) fn canonical(value: &Value) -> Value {
             let mut entries: Vec<_> = map
                 .iter()
                 .map(|(key, value)| (key.clone(), canonical(value)))
-                .filter(|(_, value)| !is_empty(value))
+                .filter(|(key, value)| !says_nothing(key, value))
                 .collect();
             entries.sort_by(|a, b| a.0.cmp(&b.0));
             Value::Object(entries.into_iter().collect())
@@ -48,13 +48,22 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
+/// Whether a field means the same as if it were not there. Engines from 26.1 on write that new privileges are not refused;
+/// 20.10 wrote nothing (measured), and what it recorded must still be the same after it was upgraded.
+fn says_nothing(key: &str, value: &Value) -> bool {
+    is_void(value) || key == "NoNewPrivileges" && *value == Value::Bool(false)
+}
+
 /// Whether two specs are the same, field for field: whether their canonical forms are, without making them.
 pub(crate) fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Object(a), Value::Object(b)) => {
-            let said = |map: &Map<String, Value>| map.values().filter(|value| !is_void(value)).count();
+            let said = |map: &Map<String, Value>| {
+                map.iter().filter(|(key, value)| !says_nothing(key, value)).count()
+            };
             let both = |(key, value): (&String, &Value)| {
-                is_void(value) || b.get(key).is_some_and(|other| !is_void(other) && same(value, other))
+                says_nothing(key, value)
+                    || b.get(key).is_some_and(|other| !says_nothing(key, other) && same(value, other))
             };
             a.iter().all(both) && said(a) == said(b)
         }
@@ -66,7 +75,7 @@ pub(crate) fn same(a: &Value, b: &Value) -> bool {
 /// Whether a value's canonical form is empty.
 fn is_void(value: &Value) -> bool {
     match value {
-        Value::Object(map) => map.values().all(is_void),
+        Value::Object(map) => map.iter().all(|(key, value)| says_nothing(key, value)),
         other => is_empty(other),
     }
 }
@@ -301,12 +310,27 @@ mod tests {
             json!({ "b": 2, "a": 1 }),
             json!({ "a": 1, "c": 2 }),
             json!({ "a": false }),
+            json!({ "NoNewPrivileges": false }),
+            json!({ "NoNewPrivileges": true }),
         ];
         for a in &values {
             for b in &values {
                 assert_eq!(same(a, b), canonical(a) == canonical(b), "{a} {b}");
             }
         }
+    }
+
+    #[test]
+    fn what_a_newer_engine_fills_in_is_no_change() {
+        let container =
+            |privileges| json!({ "TaskTemplate": { "ContainerSpec": { "Privileges": privileges } } });
+        let before = container(json!({ "CredentialSpec": null, "SELinuxContext": null }));
+        let upgraded =
+            container(json!({ "CredentialSpec": null, "NoNewPrivileges": false, "SELinuxContext": null }));
+        assert!(same(&before, &upgraded) && same(&upgraded, &before));
+        assert_eq!(diff(&before, &upgraded), []);
+        let edited = container(json!({ "NoNewPrivileges": true }));
+        assert!(!same(&before, &edited) && !same(&upgraded, &edited));
     }
 
     #[test]

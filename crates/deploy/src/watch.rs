@@ -151,6 +151,12 @@ async fn explain<A: Api>(api: &A, trouble: &mut Trouble) {
             }
         }
     }
+    if let Trouble::NodeLost { node } = trouble
+        && let Ok(nodes) = api.nodes().await
+        && let Some(found) = nodes.iter().find(|found| found.id == *node)
+    {
+        found.hostname().clone_into(node);
+    }
     if let Some(witness) = trouble.witness_mut().filter(|witness| witness.has_healthcheck_to_read()) {
         witness.health = health(api, witness).await;
     }

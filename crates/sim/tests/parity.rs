@@ -74,8 +74,26 @@ async fn the_simulator_shows_what_it_showed_before() {
 
 #[test]
 fn the_simulator_shows_what_a_real_engine_shows() {
+    compare_with(&Engine::start());
+}
+
+#[test]
+fn the_simulator_shows_what_engine_26_1_shows() {
+    if let Some(engine) = Engine::start_version("26.1") {
+        compare_with(&engine);
+    }
+}
+
+#[test]
+fn the_simulator_shows_what_engine_28_5_shows() {
+    if let Some(engine) = Engine::start_version("28.5") {
+        compare_with(&engine);
+    }
+}
+
+/// Panics when a scenario shows differently on the simulator and on the engine.
+fn compare_with(engine: &Engine) {
     let all = Arc::new(scenarios());
-    let engine = Engine::start();
     let scripts = all
         .images
         .iter()
@@ -84,7 +102,7 @@ fn the_simulator_shows_what_a_real_engine_shows() {
     let scripts: Vec<_> = scripts.collect();
     engine.import_scripts(scripts.iter().map(|(name, script)| (*name, script.as_str())));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let real = runtime.block_on(real(&engine, &all));
+    let real = runtime.block_on(real(engine, &all));
     let paused =
         tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     let simulated = paused.block_on(simulated(&all));
@@ -101,7 +119,7 @@ fn the_simulator_shows_what_a_real_engine_shows() {
             eprintln!("played again alone, because it differed:{differing}");
             let number = number + again * all.scenarios.len();
             let real = runtime.block_on(async {
-                let client = client(&engine).await;
+                let client = client(engine).await;
                 Run::new(client.as_ref(), number).play(scenario).await
             });
             let simulated = paused.block_on(simulate(&all, scenario, number));

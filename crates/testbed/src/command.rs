@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -53,8 +54,8 @@ impl Finished {
 pub struct Running {
     command: String,
     child: Child,
-    stdout: Option<JoinHandle<String>>,
-    stderr: Option<JoinHandle<String>>,
+    stdout: Option<Captured>,
+    stderr: Option<Captured>,
     started: Instant,
 }
 
@@ -70,14 +71,19 @@ impl Running {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("{name} does not start: {error}"));
-        let stdout = child.stdout.take().map(read_all);
-        let stderr = child.stderr.take().map(read_all);
+        let stdout = child.stdout.take().map(Captured::start);
+        let stderr = child.stderr.take().map(Captured::start);
         Self { command: name, child, stdout, stderr, started }
     }
 
     /// The process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// What it has written on stdout so far.
+    pub fn so_far(&self) -> String {
+        self.stdout.as_ref().map(Captured::so_far).unwrap_or_default()
     }
 
     /// Whether it has ended.
@@ -117,9 +123,8 @@ impl Running {
     }
 
     fn output(&mut self) -> (String, String) {
-        let join =
-            |handle: Option<JoinHandle<String>>| handle.and_then(|it| it.join().ok()).unwrap_or_default();
-        (join(self.stdout.take()), join(self.stderr.take()))
+        let all = |captured: Option<Captured>| captured.map(Captured::all).unwrap_or_default();
+        (all(self.stdout.take()), all(self.stderr.take()))
     }
 }
 
@@ -132,12 +137,35 @@ impl Drop for Running {
     }
 }
 
-fn read_all(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let _ = pipe.read_to_end(&mut bytes);
-        String::from_utf8_lossy(&bytes).into_owned()
-    })
+/// What a command writes on a pipe, read as it comes.
+#[derive(Debug)]
+struct Captured {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
+}
+
+impl Captured {
+    fn start(mut pipe: impl Read + Send + 'static) -> Self {
+        let bytes: Arc<Mutex<Vec<u8>>> = Arc::default();
+        let read = Arc::clone(&bytes);
+        let reader = std::thread::spawn(move || {
+            let mut piece = [0; 8192];
+            while let Ok(length @ 1..) = pipe.read(&mut piece) {
+                read.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&piece[..length]);
+            }
+        });
+        Self { bytes, reader }
+    }
+
+    fn so_far(&self) -> String {
+        String::from_utf8_lossy(&self.bytes.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+    }
+
+    /// Waits until the pipe is closed.
+    fn all(self) -> String {
+        let _ = self.reader.join();
+        String::from_utf8_lossy(&self.bytes.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+    }
 }
 
 /// Runs a command to its end, within a limit.

@@ -1,7 +1,8 @@
 //! A Docker engine of the tests' own, with a Swarm of one node and the images of the staging example.
 //!
 //! `scripts/engine` starts and stops it. `./test` starts one for all tests and names its folder in
-//! `TIDEGATE_TEST_ENGINE`; without that, each [`Engine`] is a new one that ends with the test.
+//! `TIDEGATE_TEST_ENGINE`; without that, each [`Engine`] is a new one that ends with the test. So is every engine of a newer
+//! version than the machine's ([`Engine::start_version`]) and every node of a [`crate::cluster::Cluster`].
 
 use std::env;
 use std::ffi::OsStr;
@@ -16,6 +17,10 @@ use crate::command::{self, Finished};
 pub const SHARED: &str = "TIDEGATE_TEST_ENGINE";
 
 const START_LIMIT: Duration = Duration::from_secs(145);
+/// A newer engine's package lists and package come through the network.
+const FETCH_LIMIT: Duration = Duration::from_mins(13);
+/// The exit code of `scripts/newer-engine` where an engine cannot be had.
+const NOT_TO_BE_HAD: i32 = 3;
 const BUILD_LIMIT: Duration = Duration::from_mins(15);
 const DOCKER_LIMIT: Duration = Duration::from_mins(1);
 
@@ -23,16 +28,41 @@ const DOCKER_LIMIT: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub struct Engine {
     folder: PathBuf,
-    owned: Option<Guard>,
+    is_shared: bool,
+    _owned: Option<Guard>,
     /// Two stacks at once are more than a small machine carries in time: tests with an engine take turns.
-    _turn: File,
+    _turn: Option<File>,
 }
 
-/// Stops an engine when the test ends, however it ends: its stdin closes with this process.
+/// Stops what a script started in a temporary folder when the test ends, however it ends: the watcher's stdin closes with
+/// this process.
 #[derive(Debug)]
-struct Guard {
+pub(crate) struct Guard {
     watcher: Child,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
+}
+
+impl Guard {
+    /// A temporary folder for the `name` that `script` will make in it, and will take down.
+    #[track_caller]
+    pub(crate) fn new(script: &Path, name: &str) -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix("tidegate-")
+            .tempdir()
+            .unwrap_or_else(|error| panic!("no temporary folder: {error}"));
+        let watcher = Command::new("sh")
+            .args(["-c", "read _; exec \"$0\" down \"$1\" 2>/dev/null"])
+            .args([script, &folder.path().join(name)])
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("sh does not start: {error}"));
+        Self { watcher, folder }
+    }
+
+    /// A path in the temporary folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
 }
 
 impl Drop for Guard {
@@ -47,31 +77,58 @@ impl Engine {
     #[track_caller]
     pub fn start() -> Self {
         let turn = take_turn();
-        if let Some(folder) = env::var_os(SHARED).map(PathBuf::from) {
-            let engine = Self { folder, owned: None, _turn: turn };
-            engine.docker(["info"]).expect_success();
-            return engine;
-        }
-        let folder = tempfile::Builder::new()
-            .prefix("tidegate-")
-            .tempdir()
-            .unwrap_or_else(|error| panic!("no temporary folder: {error}"));
-        let path = folder.path().join("engine");
-        let script = script("scripts/engine");
-        let watcher = Command::new("sh")
-            .args(["-c", "read _; exec \"$0\" down \"$1\" 2>/dev/null"])
-            .args([&script, &path])
-            .stdin(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| panic!("sh does not start: {error}"));
-        let engine = Self { folder: path, owned: Some(Guard { watcher, _folder: folder }), _turn: turn };
-        command::run(Command::new(script).arg("up").arg(&engine.folder), START_LIMIT).expect_success();
+        let Some(folder) = env::var_os(SHARED).map(PathBuf::from) else { return Self::launch(turn, None) };
+        let engine = Self { folder, is_shared: true, _owned: None, _turn: Some(turn) };
+        engine.docker(["info"]).expect_success();
         engine
     }
 
-    /// Whether this engine ends with this value.
-    pub fn is_owned(&self) -> bool {
-        self.owned.is_some()
+    /// A new engine of this version (26.1, 28.5; see `scripts/newer-engine`). `None`, and a line that says why, where it
+    /// cannot be had.
+    #[track_caller]
+    pub fn start_version(version: &str) -> Option<Self> {
+        fetch(version).then(|| Self::launch(take_turn(), Some(version)))
+    }
+
+    /// A new engine of the machine's own version, whose data a newer one can take over. `None`, and a line that says why, where
+    /// that cannot be had.
+    #[track_caller]
+    pub fn start_before(version: &str) -> Option<Self> {
+        fetch(version).then(|| Self::launch(take_turn(), None))
+    }
+
+    /// Ends the engine with its containers, and starts an engine of this version in its place.
+    #[track_caller]
+    pub fn upgrade(&self, version: &str) {
+        let script = script("scripts/engine");
+        command::run(Command::new(&script).arg("crash").arg(&self.folder), START_LIMIT).expect_success();
+        up(&script, &self.folder, Some(version));
+    }
+
+    #[track_caller]
+    fn launch(turn: File, version: Option<&str>) -> Self {
+        let script = script("scripts/engine");
+        let owned = Guard::new(&script, "engine");
+        let folder = owned.path("engine");
+        up(&script, &folder, version);
+        Self { folder, is_shared: false, _owned: Some(owned), _turn: Some(turn) }
+    }
+
+    /// The engine in a folder that somebody else starts and stops.
+    pub(crate) fn node(folder: PathBuf) -> Self {
+        Self { folder, is_shared: false, _owned: None, _turn: None }
+    }
+
+    /// The version that it says it has, such as `20.10.24+dfsg1`.
+    #[track_caller]
+    pub fn version(&self) -> String {
+        let version = self.docker(["version", "--format", "{{.Server.Version}}"]).expect_success();
+        version.stdout.trim().to_owned()
+    }
+
+    /// Whether other tests use this engine too, so that nothing may be left on it.
+    pub fn is_shared(&self) -> bool {
+        self.is_shared
     }
 
     /// The value for `DOCKER_HOST`.
@@ -83,8 +140,15 @@ impl Engine {
     /// there.
     #[track_caller]
     pub fn build_images(&self, tidegate: Option<&Path>) {
+        self.build_releases(tidegate, &[]);
+    }
+
+    /// Likewise, with the app's images of these releases only (none named: of all).
+    #[track_caller]
+    pub fn build_releases(&self, tidegate: Option<&Path>, releases: &[&str]) {
         let mut build = Command::new(script("examples/staging/build-images"));
         build.arg("--tidegate").arg(tidegate.unwrap_or(Path::new("none"))).env("DOCKER_HOST", self.host());
+        build.args(releases.iter().flat_map(|release| ["--only", release]));
         command::run(&mut build, BUILD_LIMIT).expect_success();
     }
 
@@ -139,6 +203,25 @@ impl Engine {
     }
 }
 
+#[track_caller]
+fn up(script: &Path, folder: &Path, version: Option<&str>) {
+    let mut up = Command::new(script);
+    up.arg("up").arg(folder).env("ENGINE_VERSION", version.unwrap_or_default());
+    command::run(&mut up, START_LIMIT).expect_success();
+}
+
+/// Gets a newer engine; `false`, and a line that says why, where it cannot be had.
+#[track_caller]
+fn fetch(version: &str) -> bool {
+    let fetched = command::run(Command::new(script("scripts/newer-engine")).arg(version), FETCH_LIMIT);
+    if fetched.code == Some(NOT_TO_BE_HAD) {
+        eprintln!("skipped: {}", fetched.stderr.trim());
+        return false;
+    }
+    fetched.expect_success();
+    true
+}
+
 /// A script of the repository, by its path from the root.
 pub(crate) fn script(path: &str) -> PathBuf {
     root().join(path)
@@ -150,7 +233,7 @@ pub fn root() -> PathBuf {
     root.canonicalize().unwrap_or_else(|error| panic!("{}: {error}", root.display()))
 }
 
-fn take_turn() -> File {
+pub(crate) fn take_turn() -> File {
     let build = root().join("build");
     fs::create_dir_all(&build).unwrap_or_else(|error| panic!("{}: {error}", build.display()));
     let path = build.join("engine.lock");

@@ -3,6 +3,7 @@
 #![allow(clippy::missing_panics_doc, reason = "a helper of tests fails by a panic that says what happened")]
 
 pub mod canary;
+pub mod cluster;
 pub mod command;
 pub mod engine;
 pub mod postgres;

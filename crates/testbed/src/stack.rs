@@ -226,7 +226,7 @@ impl<'engine> Stack<'engine> {
 impl Drop for Stack<'_> {
     fn drop(&mut self) {
         // An engine that ends with the test takes everything with it.
-        if self.engine.is_owned() {
+        if !self.engine.is_shared() {
             return;
         }
         if std::thread::panicking() {

@@ -30,6 +30,9 @@ const REJECT_LIMIT: usize = 2;
 /// How long a task may wait for a node that fits, or for an address, before that counts as a failure.
 const PLACEMENT_GRACE: Duration = Duration::from_secs(20);
 
+/// How long Swarm's updater may stand still, besides its own delay and monitor period, before a lost node is its reason.
+const STANDSTILL_GRACE: Duration = Duration::from_secs(10);
+
 /// Where a service is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Progress {
@@ -65,6 +68,8 @@ pub(crate) struct Watch {
     /// Since when each task that is up has been seen up.
     up_since: BTreeMap<String, Duration>,
     placing_since: BTreeMap<String, Duration>,
+    /// Since when Swarm's updater seems to wait for a task on a lost node.
+    standing_since: Option<Duration>,
     /// The monitor period has been held before.
     held: bool,
     /// Swarm may have gone back to this spec by itself; that is then what was wanted.
@@ -83,6 +88,7 @@ impl Watch {
             deadline,
             up_since: BTreeMap::new(),
             placing_since: BTreeMap::new(),
+            standing_since: None,
             held: false,
             after_rollback: false,
         }
@@ -193,7 +199,27 @@ impl Watch {
                 return Some(Trouble::CrashLoop { failures, last });
             }
         }
-        self.placement(elapsed, tasks)
+        self.placement(elapsed, tasks).or_else(|| self.standstill(elapsed, service, tasks))
+    }
+
+    /// Whether Swarm's updater waits for a task that was given to a node and given up there before it ran, while nothing is on
+    /// its way: on a node that lives such a task ends within moments.
+    fn standstill(&mut self, elapsed: Duration, service: &Service, tasks: &[Task]) -> Option<Trouble> {
+        let current = self.current(tasks);
+        let before_running = |task: &&&Task| task.status.state < TaskState::Running;
+        let abandoned =
+            current.iter().filter(before_running).find(|task| !task.is_wanted() && task.node_id.is_some());
+        let under_way = current.iter().filter(before_running).any(|task| task.is_wanted());
+        let updating = service.update_state() == Some(UpdateState::Updating);
+        let Some(node) = abandoned.filter(|_| updating && !under_way).and_then(|task| task.node_id.clone())
+        else {
+            self.standing_since = None;
+            return None;
+        };
+        let nanos = self.spec.pointer("/UpdateConfig/Delay").and_then(Value::as_u64).unwrap_or_default();
+        let grace = STANDSTILL_GRACE + self.monitor() + Duration::from_nanos(nanos);
+        let since = *self.standing_since.get_or_insert(elapsed);
+        (elapsed.saturating_sub(since) >= grace).then_some(Trouble::NodeLost { node })
     }
 
     /// What Swarm's own updater did. Its rollback can be over in milliseconds, so the spec is what counts.

@@ -257,3 +257,31 @@ fn a_missing_image_ends_the_wait_and_so_does_the_deadline() {
         "it did not converge within 120 s: 0 of 1 tasks run the new spec; 1 starting; a task has started and is not healthy yet"
     );
 }
+
+#[test]
+fn an_update_that_waits_for_a_task_on_a_lost_node_ends_early() {
+    let wanted = spec("v2", 2);
+    let updating = service(&wanted, "updating");
+    // The task was given to the node, given up when that was lost, and runs elsewhere now.
+    let lost = task("lost", "v2", "assigned", "shutdown");
+    let old = task("old", "v1", "running", "running");
+    let standing = [lost.clone(), task("new", "v2", "running", "running"), old.clone()];
+    let coming = [lost, task("new", "v2", "starting", "running"), old];
+
+    let mut stuck = watch(&wanted);
+    let mut at = |time, tasks: &[Task]| stuck.observe(seconds(time), Some(&updating), tasks);
+    assert!(matches!(at(0, &standing), Progress::Waiting { .. }));
+    // While a task comes up the updater may still go on: the time begins anew.
+    assert!(matches!(at(12, &coming), Progress::Waiting { .. }));
+    assert!(matches!(at(14, &standing), Progress::Waiting { .. }));
+    assert!(matches!(at(26, &standing), Progress::Waiting { .. }));
+    assert_eq!(trouble(at(27, &standing)), Trouble::NodeLost { node: "n1".to_owned() });
+
+    // Swarm may pause as long as the spec says between two tasks.
+    let mut delayed = spec("v2", 2);
+    delayed["UpdateConfig"]["Delay"] = json!(60_000_000_000_u64);
+    let mut patient = watch(&delayed);
+    let updating = service(&delayed, "updating");
+    assert!(matches!(patient.observe(seconds(0), Some(&updating), &standing), Progress::Waiting { .. }));
+    assert!(matches!(patient.observe(seconds(72), Some(&updating), &standing), Progress::Waiting { .. }));
+}

@@ -53,6 +53,15 @@ pub enum Trouble {
         /// What happened to a new task, if that is known.
         cause: Option<Box<Witness>>,
     },
+    /// Swarm's updater waits for a task whose node was lost before the task ran. It does not go on by itself, though the
+    /// task has a successor elsewhere; only another update moves it (measured on 20.10).
+    #[error(
+        "node `{node}` was lost while a new task came up there, and Swarm's update of the service does not go on"
+    )]
+    NodeLost {
+        /// The node's host name; its id, if that is all that is known.
+        node: String,
+    },
     /// Somebody else changed it.
     #[error("somebody else changed it meanwhile")]
     Changed,
@@ -241,7 +250,11 @@ impl Trouble {
             Self::Paused { cause: witness, .. }
             | Self::SwarmRolledBack { cause: witness, .. }
             | Self::Deadline { witness, .. } => witness.as_deref(),
-            Self::NoNode { .. } | Self::NoAddress { .. } | Self::Changed | Self::Removed => None,
+            Self::NoNode { .. }
+            | Self::NoAddress { .. }
+            | Self::NodeLost { .. }
+            | Self::Changed
+            | Self::Removed => None,
         }
     }
 
@@ -252,7 +265,11 @@ impl Trouble {
             Self::Paused { cause: witness, .. }
             | Self::SwarmRolledBack { cause: witness, .. }
             | Self::Deadline { witness, .. } => witness.as_deref_mut(),
-            Self::NoNode { .. } | Self::NoAddress { .. } | Self::Changed | Self::Removed => None,
+            Self::NoNode { .. }
+            | Self::NoAddress { .. }
+            | Self::NodeLost { .. }
+            | Self::Changed
+            | Self::Removed => None,
         }
     }
 
@@ -288,6 +305,9 @@ impl Trouble {
                 "remove services that use these networks, or give the network a larger subnet under `ipam`: a network must be \
                  made anew for that"
                     .to_owned()
+            }
+            Self::NodeLost { .. } => {
+                "deploy again: the managers know now that the node is gone (`docker node ls`), and give it no tasks".to_owned()
             }
             Self::Changed | Self::Removed => {
                 "find out who works on the stack beside this deploy, then deploy again".to_owned()
