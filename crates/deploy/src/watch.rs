@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use engine::{
-    Api, Error as EngineError, Event as EngineEvent, EventFilter, Health, LogOptions, LogSource, Service,
-    Subscription, Task, TaskFilter,
+    Api, Error as EngineError, Event as EngineEvent, EventFilter, Health, LogOptions, LogSource,
+    Subscription, TaskFilter,
 };
 use tokio::time::{Instant, sleep};
 
 use crate::converge::{INGRESS, Progress, Trouble, Watch, Witness};
 use crate::event::{Event, ServiceEvent, ServiceState, Sink};
+use crate::looks::Looks;
 
 /// How often the engine is asked when no event says that something happened.
 const LOOK: Duration = Duration::from_millis(250);
@@ -55,17 +56,18 @@ pub(crate) async fn task_ids<A: Api>(api: &A, service_id: &str) -> Result<BTreeS
 
 /// Waits until a service has converged.
 pub(crate) async fn converge<A: Api>(
-    api: &A,
+    looks: &Looks<'_, A>,
     watched: &Watched<'_>,
     mut watch: Watch,
     sink: Sink<'_>,
 ) -> Result<(), WatchError> {
+    let api = looks.api();
     let begun = Instant::now();
     let mut answered = Instant::now();
     let mut told = None;
     let mut events = Events::of(api, watched.id).await;
     loop {
-        let mut progress = match look(api, watched.id).await {
+        let mut progress = match looks.look(watched.id).await {
             Ok((service, tasks)) => {
                 answered = Instant::now();
                 watch.observe(begun.elapsed(), service.as_ref(), &tasks)
@@ -90,12 +92,6 @@ pub(crate) async fn converge<A: Api>(
             Progress::Waiting { .. } => events.next_look().await,
         }
     }
-}
-
-/// A service and its tasks. The tasks are read last, so that what made Swarm step in is among them.
-async fn look<A: Api>(api: &A, id: &str) -> Result<(Option<Service>, Vec<Task>), EngineError> {
-    let service = api.service(id).await?;
-    Ok((service, api.tasks(&TaskFilter::service(id)).await?))
 }
 
 /// The events that tell of one service.

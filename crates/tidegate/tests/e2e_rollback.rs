@@ -128,3 +128,37 @@ fn each_kind_of_change_is_gone_back_from_field_for_field() {
     assert_eq!(replicas.stdout.trim(), "4");
     assert_eq!(deploy(TWO, &[]).code, Some(10));
 }
+
+#[test]
+fn the_database_goes_back_with_the_stack_if_asked() {
+    let engine = Engine::start();
+    let binary: &std::path::Path = env!("CARGO_BIN_EXE_tidegate").as_ref();
+    engine.build_images(Some(binary));
+    let stack = Stack::new(&engine, "database");
+    let deploy = |release: &str| {
+        let files = [Stack::example("stack.yml")];
+        let mut command = stack.tidegate_deploy(binary, release, &files, &["--resolve-image", "never"]);
+        command::run(&mut command, DEPLOY_LIMIT).expect_success()
+    };
+    deploy("v1");
+    let first = stack.rows();
+    deploy("v2");
+    let second = stack.rows();
+    assert_ne!(first, second);
+
+    let dry = stack.tidegate(binary, &["rollback", "--dry-run"]).expect_success();
+    let verdict =
+        format!("the database stays at {}: release 1 was deployed with it at {}", second[0], first[0]);
+    assert!(dry.stdout.contains(&verdict), "{}", dry.stdout);
+    assert!(dry.stdout.contains("its code does not know"), "{}", dry.stdout);
+    stack.tidegate(binary, &["rollback", "--with-migrations"]).expect_success();
+    assert_eq!(stack.rows(), first);
+    stack.sql("SELECT tags FROM zone_tags").code.map_or_else(
+        || panic!("psql was killed"),
+        |code| assert_ne!(code, 0, "the table of the newer release is gone"),
+    );
+    stack.wait_for_release("v1");
+    // And forward again.
+    deploy("v2");
+    assert_eq!(stack.rows(), second);
+}

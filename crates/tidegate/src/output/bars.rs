@@ -25,6 +25,8 @@ pub struct Bars {
 #[derive(Default)]
 struct Services {
     width: usize,
+    /// They are off the terminal, on which something is asked.
+    held: bool,
     bars: BTreeMap<String, ProgressBar>,
 }
 
@@ -78,6 +80,20 @@ impl Bars {
             bar.abandon();
         }
         services.bars.clear();
+    }
+
+    /// Takes the lines off the terminal: their redrawing would go over whatever is asked there.
+    pub fn hold(&self) {
+        self.lock().held = true;
+        // A terminal that is gone has nothing to be taken off.
+        let _ = self.all.clear();
+        self.all.set_draw_target(ProgressDrawTarget::hidden());
+    }
+
+    /// Puts them back, as they are now.
+    pub fn resume(&self) {
+        self.lock().held = false;
+        self.all.set_draw_target(ProgressDrawTarget::stdout());
     }
 
     fn begin(&self, summary: &PlanSummary) {
@@ -136,7 +152,11 @@ impl Bars {
         }
     }
 
-    fn print(&self, text: &str) {
+    /// Prints above the lines.
+    pub fn print(&self, text: &str) {
+        if self.lock().held {
+            return line(text);
+        }
         // A terminal that is gone shows nothing; the exit code still tells.
         if self.all.println(text).is_err() {
             self.all.set_draw_target(ProgressDrawTarget::hidden());

@@ -48,6 +48,11 @@ pub fn text(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
+/// Prints a line on stderr: what is said beside the result.
+pub fn notice(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
 /// Reports a finding that does not stop the work.
 pub fn warning(diagnostic: &Diagnostic, global: &Global) {
     if global.output == OutputFormat::Json {
