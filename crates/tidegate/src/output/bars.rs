@@ -25,7 +25,7 @@ pub struct Bars {
 #[derive(Default)]
 struct Services {
     width: usize,
-    /// They are off the terminal, on which something is asked.
+    /// Nothing is drawn, because something is asked on the terminal.
     held: bool,
     bars: BTreeMap<String, ProgressBar>,
 }
@@ -82,15 +82,15 @@ impl Bars {
         services.bars.clear();
     }
 
-    /// Takes the lines off the terminal: their redrawing would go over whatever is asked there.
+    /// Leaves the lines as they are and draws no more: that would go over whatever is asked on the terminal. They are not
+    /// cleared: the terminal's own `^C` has moved the cursor, and too few would be.
     pub fn hold(&self) {
         self.lock().held = true;
-        // A terminal that is gone has nothing to be taken off.
-        let _ = self.all.clear();
         self.all.set_draw_target(ProgressDrawTarget::hidden());
+        line("");
     }
 
-    /// Puts them back, as they are now.
+    /// Draws them again, as they are now, below what was asked.
     pub fn resume(&self) {
         self.lock().held = false;
         self.all.set_draw_target(ProgressDrawTarget::stdout());

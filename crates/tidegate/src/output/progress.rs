@@ -70,14 +70,14 @@ impl Progress {
         }
     }
 
-    /// Takes live lines off the terminal while something is asked there.
+    /// Draws no live lines while something is asked on the terminal.
     pub fn hold(&self) {
         if let Form::Bars(bars) = &self.form {
             bars.hold();
         }
     }
 
-    /// Puts them back.
+    /// Draws them again.
     pub fn resume(&self) {
         if let Form::Bars(bars) = &self.form {
             bars.resume();

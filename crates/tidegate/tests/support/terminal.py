@@ -49,6 +49,10 @@ class Screen:
             elif character == "\r":
                 self.column = 0
             elif character >= " ":
+                # The end of a full line is left with the next character only.
+                if self.column == COLUMNS:
+                    self.down(1)
+                    self.column = 0
                 line = self.lines[self.row].ljust(self.column)
                 self.lines[self.row] = line[: self.column] + character + line[self.column + 1 :]
                 self.column += 1
@@ -59,6 +63,8 @@ class Screen:
 
     def control(self, number, letter):
         count = int(number) if number.isdigit() else 1
+        if letter != "m":
+            self.column = min(self.column, COLUMNS - 1)
         if letter == "A":
             self.row = max(0, self.row - count)
         elif letter == "B":
