@@ -101,7 +101,7 @@ fn each_kind_of_change_is_gone_back_from_field_for_field() {
     assert_ne!(first, second);
 
     let dry = ask(&["rollback", "--dry-run"]).expect_success();
-    assert!(dry.stdout.contains("release 3"), "{}", dry.stdout);
+    assert!(dry.stdout.contains("release 3, which is release 1 again"), "{}", dry.stdout);
     assert_eq!(specs(&engine, &stack), second, "--dry-run writes nothing");
     let returned = ask(&["rollback"]).expect_success();
     assert!(returned.stdout.contains("runs release 3, which is release 1 again"), "{}", returned.stdout);
@@ -109,12 +109,32 @@ fn each_kind_of_change_is_gone_back_from_field_for_field() {
     let unchanged = deploy(ONE, &[]).expect_success();
     assert!(unchanged.stdout.contains("nothing was changed"), "{}", unchanged.stdout);
 
+    // Each kind of change, as a person reads it afterwards.
+    let mut diff = std::process::Command::new(binary);
+    diff.env("DOCKER_HOST", engine.host()).args(["releases", "diff", &stack.name, "1", "2"]);
+    let diff = command::run(&mut diff, DEPLOY_LIMIT).expect_success();
+    let name = &stack.name;
+    for words in [
+        "TaskTemplate.ContainerSpec.Image: sleeper:1 -> sleeper:2",
+        "TaskTemplate.ContainerSpec.Env[MODE]: changed",
+        "TaskTemplate.ContainerSpec.Env[MORE]: (hidden) (new)",
+        "TaskTemplate.Networks",
+        "TaskTemplate.ContainerSpec.Secrets",
+        "TaskTemplate.ContainerSpec.Configs",
+        "Mode.Replicated.Replicas: 2 -> 3",
+        "Mode.Replicated.Replicas: 1 (gone)",
+        &format!("+ {name}_new"),
+        &format!("- {name}_old"),
+    ] {
+        assert!(diff.stdout.contains(words), "{words}: {}", diff.stdout);
+    }
+
     let list = ask(&["releases"]).expect_success();
     assert_eq!(list.stdout.lines().count(), 3, "{}", list.stdout);
     assert!(list.stdout.starts_with("*    3  succeeded"), "{}", list.stdout);
     let lease = ask(&["lease", "show"]).expect_success();
     assert!(lease.stdout.starts_with("nobody is deploying stack"), "{}", lease.stdout);
-    for text in [&planned, &moved, &dry, &returned, &list] {
+    for text in [&planned, &moved, &dry, &returned, &diff, &list] {
         assert!(!text.text().contains("canary"), "{}", text.text());
     }
 

@@ -32,6 +32,14 @@ pub fn style_for(global: &Global, terminal: bool) -> Style {
     if wanted { Style::Coloured } else { Style::Plain }
 }
 
+/// A moment as people read it, to the second; the records have it to the nanosecond.
+pub fn moment(timestamp: &str) -> String {
+    match timestamp.split_once('.') {
+        Some((second, _)) if timestamp.ends_with('Z') => format!("{second}Z"),
+        _ => timestamp.to_owned(),
+    }
+}
+
 /// Whether this is a step of a GitHub Actions workflow.
 pub fn is_github() -> bool {
     std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true")
