@@ -1,4 +1,5 @@
-"""Eight deployers of two releases at the same moment, again and again: Tidegate's and the stock client's."""
+"""Eight deployers of two releases at the same moment, again and again: Tidegate's and the stock client's. Neither of the two is
+what runs, so that each of the eight has something to do."""
 import collections
 import pathlib
 import subprocess
@@ -20,23 +21,26 @@ def stack_file(folder):
     (folder / "stack.yml").write_text(f"version: '3.8'\nservices:\n{services}")
 
 
-def command(program, release, newer, number, stack):
+def command(program, release, number, newest, stack):
     """A deployer's command line. The stock client has no idea of what is newer."""
     options = ["-c", "stack.yml", "--resolve-image", "never"]
     if program == "docker":
         return ["docker", "stack", "deploy", *options, stack]
-    time = str(10 * number + (2 if release == newer else 1))
+    time = str(10 * number + newest)
     return [program, "deploy", *options, "--commit", f"{number}-{release}", "--commit-time", time, stack]
 
 
 def round_of(program, number, stack, engine, folder):
-    """How a round ended: the deployers' exit codes and words, and the releases that then run."""
-    newer = str(2 - number % 2)
+    """How a round ended: the newer release, the deployers' exit codes and words, and the releases that then run."""
+    # What runs, if the rounds before ended well.
+    current = 2 * (number - 1) % 3
+    older, newer = (str(1 + (current + step) % 3) for step in (1, 2))
     running = []
     for deployer in range(DEPLOYERS):
-        release = str(1 + deployer % 2)
+        newest = deployer % 2
+        release = newer if newest else older
         environment = dict(engine.environment, RELEASE=release)
-        words = command(program, release, newer, number, stack)
+        words = command(program, release, number, newest, stack)
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         running.append(subprocess.Popen(words, cwd=folder, env=environment, **pipes))
     ended = [(deployer.communicate()[0], deployer.returncode) for deployer in running]
@@ -49,12 +53,12 @@ def rivals(tidegate, rounds):
     print(f"{DEPLOYERS} deployers of two releases at once, {rounds} rounds of each")
     with tempfile.TemporaryDirectory() as temporary, engine() as private:
         folder = pathlib.Path(temporary)
-        private.import_sleepers(["sleeper:1", "sleeper:2"])
+        private.import_sleepers(["sleeper:1", "sleeper:2", "sleeper:3"])
         stack_file(folder)
         for what, program, good in (("tidegate deploy", tidegate, (0, 13)), ("docker stack deploy", "docker", (0,))):
             count, stack = collections.Counter(), pathlib.Path(program).name
             first = dict(private.environment, RELEASE="1")
-            subprocess.run(command(program, "1", "1", 0, stack), cwd=folder, env=first, check=True, capture_output=True)
+            subprocess.run(command(program, "1", 0, 0, stack), cwd=folder, env=first, check=True, capture_output=True)
             private.settled(stack)
             for number in range(1, rounds + 1):
                 newer, ended, releases = round_of(program, number, stack, private, folder)

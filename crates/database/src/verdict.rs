@@ -171,7 +171,9 @@ impl Failure {
         let hint = explain::hint(self.sqlstate.as_deref(), &self.text);
         match &self.revision {
             Some(revision) if hint.is_empty() => {
-                parts.push(format!("correct revision {revision}, or the data that it meets, and run it again"));
+                parts.push(format!(
+                    "correct revision {revision}, or the data that it meets, and run it again"
+                ));
             }
             _ => parts.push(hint),
         }

@@ -173,7 +173,10 @@ async fn health<A: Api>(api: &A, witness: &Witness) -> Option<String> {
 
 fn said(health: &Health) -> Option<String> {
     let run = health.log.iter().rev().find(|run| run.exit_code != 0)?;
-    let output: String = run.output.trim().chars().take(HEALTH_CHARACTERS).collect();
+    // In one line: it becomes a part of a sentence.
+    let output =
+        run.output.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ");
+    let output: String = output.chars().take(HEALTH_CHARACTERS).collect();
     Some(match (run.exit_code, output.as_str()) {
         (-1, "") => "its healthcheck ran out of time".to_owned(),
         (code, "") => format!("its healthcheck ended with exit code {code} and said nothing"),
@@ -196,4 +199,19 @@ pub(crate) async fn last_lines<A: Api>(api: &A, task: &str) -> Vec<String> {
     let options = LogOptions { tail: Some(LOG_LINES), ..LogOptions::default() };
     let lines = api.logs(LogSource::Task(task), &options).await.unwrap_or_default();
     lines.into_iter().map(|line| line.text).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::said;
+
+    #[test]
+    fn what_a_healthcheck_says_is_one_line() {
+        let run = json!({ "ExitCode": 1, "Output": "connect: refused\n\n  line 3: refused\n" });
+        let health = serde_json::from_value(json!({ "Log": [run] })).unwrap();
+        let expected = "its healthcheck said, with exit code 1: connect: refused; line 3: refused";
+        assert_eq!(said(&health).as_deref(), Some(expected));
+    }
 }

@@ -12,8 +12,8 @@ use tokio::sync::oneshot;
 
 use crate::cli::{Global, OutputFormat};
 use crate::exit::{Code, Failure};
-use crate::output::progress::Progress;
 use crate::output;
+use crate::output::progress::Progress;
 
 /// How long an answer may take before everything is put back.
 const ANSWER: Duration = Duration::from_mins(2);

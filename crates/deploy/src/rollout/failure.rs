@@ -96,7 +96,8 @@ impl<A> Rollout<'_, A> {
             (_, Some(crossed)) => crossed.as_before(),
             // What fails before the gate.
             (Stop::Service { .. }, None) => {
-                let mut gates = self.plan.waves.iter().filter(|wave| wave.gate).flat_map(|wave| &wave.services);
+                let mut gates =
+                    self.plan.waves.iter().filter(|wave| wave.gate).flat_map(|wave| &wave.services);
                 let planned = gates.any(|gate| gate.action == Action::Run);
                 planned.then(|| "the gate was not run: the database is as it was".to_owned())
             }
