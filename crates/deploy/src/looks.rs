@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 /// How long after a look the next one is at the earliest.
 const LULL: Duration = Duration::from_millis(50);
 /// And so many times as long as the look took: a busy manager is asked less often.
-const REST: u32 = 3;
+const REST: u32 = 1;
 
 /// What an engine says of a stack's services, to all who wait for one.
 pub(crate) struct Looks<'a, A> {
