@@ -168,7 +168,15 @@ impl Failure {
         if let Some(statement) = &self.statement {
             parts.push(format!("the statement: {}", shortened(statement)));
         }
-        parts.push(explain::hint(self.sqlstate.as_deref(), &self.text));
+        let hint = explain::hint(self.sqlstate.as_deref(), &self.text);
+        match &self.revision {
+            Some(revision) if hint.is_empty() => {
+                parts.push(format!(
+                    "correct revision {revision}, or the data that it meets, and run it again"
+                ));
+            }
+            _ => parts.push(hint),
+        }
         parts.extend(left_behind(run, aftermath));
         parts.retain(|part| !part.is_empty());
         parts.join("\n")

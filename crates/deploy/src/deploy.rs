@@ -106,8 +106,11 @@ async fn look_ahead<A: Api>(
 async fn files<A: Api>(api: &A, desired: Desired, options: &Options, sink: Sink<'_>) -> Result<Goal, Error> {
     // What the files alone can tell is told before anybody is asked.
     Target::new(desired.clone(), &BTreeMap::new()).map_err(Error::Input)?;
-    observe::require_manager(api).await?;
-    let before = observe::live(api, &desired.namespace, &[]).await?;
+    // Together: what `info` takes is a good part of a deploy that finds nothing to do.
+    let (manager, before) =
+        tokio::join!(observe::require_manager(api), observe::live(api, &desired.namespace, &[]));
+    manager?;
+    let before = before?;
     let images =
         images::resolve(api, &desired, &before, options.resolve_image, &options.registry_auth, sink).await;
     let target = Target::new(desired, &images).map_err(Error::Input)?.with_auth(&options.registry_auth);

@@ -243,10 +243,7 @@ pub(crate) struct Crossed {
 impl Crossed {
     /// What a release that is put back after its gate leaves in the database, if anything.
     pub(crate) fn left_behind(&self) -> Option<String> {
-        let rows = || match self.rows.as_deref() {
-            None | Some([]) => "no revision".to_owned(),
-            Some(rows) => rows.join(", "),
-        };
+        let rows = || named(self.rows.as_deref().unwrap_or_default());
         if !self.reverted.is_empty() {
             let undone = self.reverted.join(", ");
             return Some(format!("the database is not as before: {undone} stay undone, it is at {}", rows()));
@@ -261,6 +258,16 @@ impl Crossed {
         };
         Some(format!("the database is not as before: {revisions}, it is at {}", rows()))
     }
+
+    /// Where the database is, if the release changed nothing in it.
+    pub(crate) fn as_before(&self) -> Option<String> {
+        let rows = self.rows.as_ref().filter(|_| self.applied.is_empty() && self.reverted.is_empty())?;
+        Some(format!("the database is at {}, as before", named(rows)))
+    }
+}
+
+fn named(rows: &[String]) -> String {
+    if rows.is_empty() { "no revision".to_owned() } else { rows.join(", ") }
 }
 
 /// A gate that was not crossed: what happened and, if the gate says, what to do next.

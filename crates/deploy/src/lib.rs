@@ -21,7 +21,7 @@
 //! | `plan_file` | whether anything has moved since a plan was agreed to |
 //!
 //! The driver does what the core decided, through [`engine::Api`] only: `observe`, `images`, `lease`, `relabel`, `write`,
-//! `patient`, `watch`, `gate_run`, `rollout`, `rollback`, `steady`, `interrupt`, and the operations themselves: `deploy` (and back), `remove`,
+//! `patient`, `looks`, `watch`, `gate_run`, `rollout`, `rollback`, `steady`, `interrupt`, and the operations themselves: `deploy` (and back), `remove`,
 //! `status`, `history`.
 
 /// Whether a bug is planted: `false` but for the mutation check of the simulator's seeds.
@@ -50,6 +50,7 @@ mod interrupt;
 mod keep;
 mod lease;
 mod live;
+mod looks;
 mod naming;
 mod observe;
 mod order;

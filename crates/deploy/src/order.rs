@@ -38,7 +38,7 @@ pub struct Order {
     /// The services in waves: a wave starts when everything in the waves before it has converged. A gate has a
     /// wave of its own kind: nothing else is in it.
     pub waves: Vec<Wave>,
-    /// What was inferred, and why.
+    /// Why this order: what was declared, and what was inferred from what.
     pub reasons: Vec<String>,
     /// What in the file has no effect.
     pub warnings: Vec<String>,
@@ -77,6 +77,7 @@ pub(crate) fn order(nodes: &[Node], configured_gate: Option<&str>) -> Result<Ord
         return Err(OrderError::UnknownGate { name: name.to_owned() });
     }
     sorter.find_gates(configured_gate);
+    sorter.tell_declared();
     sorter.cycle()?;
     if !sorter.gates.is_empty() {
         sorter.place_backing();
@@ -138,6 +139,19 @@ impl<'a> Sorter<'a> {
             self.gates.insert(name);
             self.reasons.push(format!("`{name}` is a gate: {reason}"));
         }
+    }
+
+    /// What the file itself says, a sentence for those that wait for the same.
+    fn tell_declared(&mut self) {
+        let mut waiting: BTreeMap<Vec<&str>, Vec<&str>> = BTreeMap::new();
+        for (name, needs) in self.before.iter().filter(|(_, needs)| !needs.is_empty()) {
+            waiting.entry(needs.iter().copied().collect()).or_default().push(name);
+        }
+        let list = |names: &[&str]| format!("`{}`", names.join("`, `"));
+        self.reasons.extend(waiting.iter().map(|(needs, names)| {
+            let wait = if names.len() == 1 { "waits" } else { "wait" };
+            format!("{} {wait} for {}: depends_on says so", list(names), list(needs))
+        }));
     }
 
     /// Where the gate itself says nothing: a service of another image comes first, unless it waits, through

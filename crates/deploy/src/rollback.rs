@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 use crate::converge::Watch;
 use crate::error::Restored;
 use crate::event::{Event, ServiceEvent, ServiceState, Sink};
+use crate::looks::Looks;
 use crate::plan::is_gate_run;
 use crate::release::Specs;
 use crate::spec::{self, RELEASE_LABEL, same};
@@ -49,9 +50,10 @@ pub(crate) struct Rollback<'a, A> {
 impl<A: Api> Rollback<'_, A> {
     /// Puts everything back; what could not be is listed with the reason.
     pub(crate) async fn run(&self) -> Restored {
+        let looks = &Looks::new(self.api, self.stack);
         let services = self.previous.iter().map(|(name, spec)| async move {
             let result = match spec {
-                Some(spec) => self.restore(name, spec).await,
+                Some(spec) => self.restore(name, spec, looks).await,
                 None => self.remove(name).await,
             };
             result.err().map(|reason| format!("service `{name}`: {reason}"))
@@ -65,10 +67,10 @@ impl<A: Api> Rollback<'_, A> {
         if left.is_empty() { Restored::Whole } else { Restored::Incomplete(left) }
     }
 
-    async fn restore(&self, name: &str, spec: &Value) -> Result<(), String> {
+    async fn restore(&self, name: &str, spec: &Value, looks: &Looks<'_, A>) -> Result<(), String> {
         let before = self.api.service(name).await.map_err(|error| error.to_string())?;
         let Some(before) = before else {
-            return self.recreate(name, spec).await;
+            return self.recreate(name, spec, looks).await;
         };
         let previous = before.previous_spec.as_ref().filter(|_| planted!(RollbackFromPreviousSpec));
         let spec = previous.unwrap_or(spec);
@@ -83,7 +85,7 @@ impl<A: Api> Rollback<'_, A> {
         if spec::mode(&before.spec) != spec::mode(spec) {
             // The engine cannot change a service's mode.
             self.remove(name).await?;
-            return self.recreate(name, spec).await;
+            return self.recreate(name, spec, looks).await;
         }
         self.tell(name, ServiceState::Restoring, None);
         // Ours to replace: what this release wrote, or what it found (after an interrupted release).
@@ -98,10 +100,10 @@ impl<A: Api> Rollback<'_, A> {
             keep_force_update: false,
         };
         let restored = write::update(self.api, &write).await.map_err(|error| error.to_string())?;
-        self.converge(name, &restored).await
+        self.converge(name, &restored, looks).await
     }
 
-    async fn recreate(&self, name: &str, spec: &Value) -> Result<(), String> {
+    async fn recreate(&self, name: &str, spec: &Value, looks: &Looks<'_, A>) -> Result<(), String> {
         self.tell(name, ServiceState::Restoring, None);
         let created = write::create(self.api, name, spec, None, |live| same(live, spec)).await;
         let created = created.map_err(|error| error.to_string())?;
@@ -109,21 +111,21 @@ impl<A: Api> Rollback<'_, A> {
             self.tell(name, ServiceState::Restored, None);
             return Ok(());
         }
-        self.converge(name, &created).await
+        self.converge(name, &created, looks).await
     }
 
     fn may_replace(&self, name: &str, live: &Value) -> bool {
         (self.is_of_release)(name, live) || self.base.get(name).is_some_and(|base| same(base, live))
     }
 
-    async fn converge(&self, name: &str, service: &Service) -> Result<(), String> {
+    async fn converge(&self, name: &str, service: &Service, looks: &Looks<'_, A>) -> Result<(), String> {
         let key = self.keys.get(name).copied().unwrap_or(name);
         // Swarm may have rolled back by itself to just this spec; its "rolled back" is then no failure.
         let watched =
             Watched { key, id: &service.id, state: ServiceState::Restoring, end: ServiceState::Restored };
         let known = watch::task_ids(self.api, &service.id).await.map_err(|error| error.to_string())?;
         let watch = Watch::new(service.spec.clone(), known, DEFAULT_TIMEOUT).after_rollback();
-        match watch::converge(self.api, &watched, watch, self.sink).await {
+        match watch::converge(looks, &watched, watch, self.sink).await {
             Ok(()) => Ok(()),
             Err(WatchError::Engine(error)) => Err(error.to_string()),
             Err(WatchError::Trouble(trouble)) => Err(format!("has its old spec again, but {trouble}")),

@@ -27,8 +27,9 @@ pub(crate) async fn steady<A: Api>(
     let begun = Instant::now();
     let mut told: BTreeMap<String, ServiceEvent> = BTreeMap::new();
     let waiting = loop {
-        let tasks = api.tasks(&TaskFilter::stack(&target.stack)).await?;
-        let services = api.services(&engine::Filter::stack(&target.stack)).await?;
+        let (of_tasks, of_services) =
+            (TaskFilter::stack(&target.stack), engine::Filter::stack(&target.stack));
+        let (tasks, services) = tokio::try_join!(api.tasks(&of_tasks), api.services(&of_services))?;
         let mut waiting = Vec::new();
         for planned in plan.waves.iter().flat_map(|wave| &wave.services) {
             if planned.action == Action::Skip {

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use engine::{
-    Api, Error as EngineError, Event as EngineEvent, EventFilter, Health, LogOptions, LogSource, Service,
-    Subscription, Task, TaskFilter,
+    Api, Error as EngineError, Event as EngineEvent, EventFilter, Health, LogOptions, LogSource,
+    Subscription, TaskFilter,
 };
 use tokio::time::{Instant, sleep};
 
 use crate::converge::{INGRESS, Progress, Trouble, Watch, Witness};
 use crate::event::{Event, ServiceEvent, ServiceState, Sink};
+use crate::looks::Looks;
 
 /// How often the engine is asked when no event says that something happened.
 const LOOK: Duration = Duration::from_millis(250);
@@ -55,17 +56,18 @@ pub(crate) async fn task_ids<A: Api>(api: &A, service_id: &str) -> Result<BTreeS
 
 /// Waits until a service has converged.
 pub(crate) async fn converge<A: Api>(
-    api: &A,
+    looks: &Looks<'_, A>,
     watched: &Watched<'_>,
     mut watch: Watch,
     sink: Sink<'_>,
 ) -> Result<(), WatchError> {
+    let api = looks.api();
     let begun = Instant::now();
     let mut answered = Instant::now();
     let mut told = None;
     let mut events = Events::of(api, watched.id).await;
     loop {
-        let mut progress = match look(api, watched.id).await {
+        let mut progress = match looks.look(watched.id).await {
             Ok((service, tasks)) => {
                 answered = Instant::now();
                 watch.observe(begun.elapsed(), service.as_ref(), &tasks)
@@ -90,12 +92,6 @@ pub(crate) async fn converge<A: Api>(
             Progress::Waiting { .. } => events.next_look().await,
         }
     }
-}
-
-/// A service and its tasks. The tasks are read last, so that what made Swarm step in is among them.
-async fn look<A: Api>(api: &A, id: &str) -> Result<(Option<Service>, Vec<Task>), EngineError> {
-    let service = api.service(id).await?;
-    Ok((service, api.tasks(&TaskFilter::service(id)).await?))
 }
 
 /// The events that tell of one service.
@@ -183,7 +179,10 @@ async fn health<A: Api>(api: &A, witness: &Witness) -> Option<String> {
 
 fn said(health: &Health) -> Option<String> {
     let run = health.log.iter().rev().find(|run| run.exit_code != 0)?;
-    let output: String = run.output.trim().chars().take(HEALTH_CHARACTERS).collect();
+    // In one line: it becomes a part of a sentence.
+    let output =
+        run.output.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ");
+    let output: String = output.chars().take(HEALTH_CHARACTERS).collect();
     Some(match (run.exit_code, output.as_str()) {
         (-1, "") => "its healthcheck ran out of time".to_owned(),
         (code, "") => format!("its healthcheck ended with exit code {code} and said nothing"),
@@ -206,4 +205,19 @@ pub(crate) async fn last_lines<A: Api>(api: &A, task: &str) -> Vec<String> {
     let options = LogOptions { tail: Some(LOG_LINES), ..LogOptions::default() };
     let lines = api.logs(LogSource::Task(task), &options).await.unwrap_or_default();
     lines.into_iter().map(|line| line.text).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::said;
+
+    #[test]
+    fn what_a_healthcheck_says_is_one_line() {
+        let run = json!({ "ExitCode": 1, "Output": "connect: refused\n\n  line 3: refused\n" });
+        let health = serde_json::from_value(json!({ "Log": [run] })).unwrap();
+        let expected = "its healthcheck said, with exit code 1: connect: refused; line 3: refused";
+        assert_eq!(said(&health).as_deref(), Some(expected));
+    }
 }

@@ -1,7 +1,7 @@
 //! SIGINT and SIGTERM while a stack is being changed: the first asks what to do, or does what was said beforehand; the
 //! second leaves at once. Decides nothing about the stack.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal};
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -12,6 +12,8 @@ use tokio::sync::oneshot;
 
 use crate::cli::{Global, OutputFormat};
 use crate::exit::{Code, Failure};
+use crate::output;
+use crate::output::progress::Progress;
 
 /// How long an answer may take before everything is put back.
 const ANSWER: Duration = Duration::from_mins(2);
@@ -53,15 +55,26 @@ impl Signals {
     }
 }
 
-/// Runs work that changes a stack and heeds `interrupt`. After a second signal the work is dropped where it stands, and
+/// Where the operator sits, and what they said beforehand.
+pub struct Operator<'a> {
+    /// Where their wish goes.
+    pub interrupter: &'a Interrupter,
+    /// What the first signal does.
+    pub choice: OnInterrupt,
+    /// What they see.
+    pub progress: &'a Progress,
+    /// How they are spoken to.
+    pub global: &'a Global,
+}
+
+/// Runs work that changes a stack and heeds its operator. After a second signal the work is dropped where it stands, and
 /// the lease given back.
 pub async fn heeding<T>(
     work: impl Future<Output = Result<T, deploy::Error>>,
-    interrupter: &Interrupter,
-    choice: OnInterrupt,
+    operator: Operator<'_>,
     lease: (&Client, &str, &Holder),
-    global: &Global,
 ) -> Result<T, Failure> {
+    let Operator { interrupter, choice, progress, global } = operator;
     let mut signals = Signals::listen()?;
     let mut work = std::pin::pin!(work);
     loop {
@@ -71,11 +84,14 @@ pub async fn heeding<T>(
         };
         let wish = if choice == OnInterrupt::Ask && name == "SIGINT" && may_ask(global) {
             interrupter.wish(Wish::Hold);
-            tokio::select! {
+            progress.hold();
+            let wish = tokio::select! {
                 result = &mut work => return result.map_err(crate::session::failure),
                 wish = ask() => wish,
                 name = signals.next() => return Err(leave(name, lease).await),
-            }
+            };
+            progress.resume();
+            wish
         } else if choice == OnInterrupt::Leave {
             Wish::Leave
         } else {
@@ -85,7 +101,7 @@ pub async fn heeding<T>(
         if wish == Wish::GoOn {
             continue;
         }
-        say(&format!("{name}: {}; once more leaves at once", described(wish)));
+        progress.say(&format!("{name}: {}; once more leaves at once", described(wish)));
         return tokio::select! {
             result = &mut work => result.map_err(crate::session::failure),
             name = signals.next() => Err(leave(name, lease).await),
@@ -122,14 +138,9 @@ fn described(wish: Wish) -> &'static str {
     }
 }
 
-fn say(text: &str) {
-    // Whoever closed the stream does not want to know.
-    let _ = writeln!(std::io::stderr(), "{text}");
-}
-
 /// What the person at the terminal wants. Without an answer everything is put back.
 async fn ask() -> Wish {
-    say("nothing new is begun. [r]oll back, [l]eave as it is, or [c]ontinue?");
+    output::notice("nothing new is begun. [r]oll back, [l]eave as it is, or [c]ontinue?");
     // A thread of its own: the runtime would wait for one of its own until somebody presses a key.
     let (sender, answer) = oneshot::channel();
     std::thread::spawn(move || {
@@ -139,7 +150,7 @@ async fn ask() -> Wish {
                     let _ = sender.send(wish);
                     return;
                 }
-                None => say("write r, l or c"),
+                None => output::notice("write r, l or c"),
             }
         }
     });

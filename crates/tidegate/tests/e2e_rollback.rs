@@ -101,7 +101,7 @@ fn each_kind_of_change_is_gone_back_from_field_for_field() {
     assert_ne!(first, second);
 
     let dry = ask(&["rollback", "--dry-run"]).expect_success();
-    assert!(dry.stdout.contains("release 3"), "{}", dry.stdout);
+    assert!(dry.stdout.contains("release 3, which is release 1 again"), "{}", dry.stdout);
     assert_eq!(specs(&engine, &stack), second, "--dry-run writes nothing");
     let returned = ask(&["rollback"]).expect_success();
     assert!(returned.stdout.contains("runs release 3, which is release 1 again"), "{}", returned.stdout);
@@ -109,12 +109,32 @@ fn each_kind_of_change_is_gone_back_from_field_for_field() {
     let unchanged = deploy(ONE, &[]).expect_success();
     assert!(unchanged.stdout.contains("nothing was changed"), "{}", unchanged.stdout);
 
+    // Each kind of change, as a person reads it afterwards.
+    let mut diff = std::process::Command::new(binary);
+    diff.env("DOCKER_HOST", engine.host()).args(["releases", "diff", &stack.name, "1", "2"]);
+    let diff = command::run(&mut diff, DEPLOY_LIMIT).expect_success();
+    let name = &stack.name;
+    for words in [
+        "TaskTemplate.ContainerSpec.Image: sleeper:1 -> sleeper:2",
+        "TaskTemplate.ContainerSpec.Env[MODE]: changed",
+        "TaskTemplate.ContainerSpec.Env[MORE]: (hidden) (new)",
+        "TaskTemplate.Networks",
+        "TaskTemplate.ContainerSpec.Secrets",
+        "TaskTemplate.ContainerSpec.Configs",
+        "Mode.Replicated.Replicas: 2 -> 3",
+        "Mode.Replicated.Replicas: 1 (gone)",
+        &format!("+ {name}_new"),
+        &format!("- {name}_old"),
+    ] {
+        assert!(diff.stdout.contains(words), "{words}: {}", diff.stdout);
+    }
+
     let list = ask(&["releases"]).expect_success();
     assert_eq!(list.stdout.lines().count(), 3, "{}", list.stdout);
     assert!(list.stdout.starts_with("*    3  succeeded"), "{}", list.stdout);
     let lease = ask(&["lease", "show"]).expect_success();
     assert!(lease.stdout.starts_with("nobody is deploying stack"), "{}", lease.stdout);
-    for text in [&planned, &moved, &dry, &returned, &list] {
+    for text in [&planned, &moved, &dry, &returned, &diff, &list] {
         assert!(!text.text().contains("canary"), "{}", text.text());
     }
 
@@ -127,4 +147,38 @@ fn each_kind_of_change_is_gone_back_from_field_for_field() {
         engine.docker(["service", "inspect", "--format", "{{.Spec.Mode.Replicated.Replicas}}", &api]);
     assert_eq!(replicas.stdout.trim(), "4");
     assert_eq!(deploy(TWO, &[]).code, Some(10));
+}
+
+#[test]
+fn the_database_goes_back_with_the_stack_if_asked() {
+    let engine = Engine::start();
+    let binary: &std::path::Path = env!("CARGO_BIN_EXE_tidegate").as_ref();
+    engine.build_images(Some(binary));
+    let stack = Stack::new(&engine, "database");
+    let deploy = |release: &str| {
+        let files = [Stack::example("stack.yml")];
+        let mut command = stack.tidegate_deploy(binary, release, &files, &["--resolve-image", "never"]);
+        command::run(&mut command, DEPLOY_LIMIT).expect_success()
+    };
+    deploy("v1");
+    let first = stack.rows();
+    deploy("v2");
+    let second = stack.rows();
+    assert_ne!(first, second);
+
+    let dry = stack.tidegate(binary, &["rollback", "--dry-run"]).expect_success();
+    let verdict =
+        format!("the database stays at {}: release 1 was deployed with it at {}", second[0], first[0]);
+    assert!(dry.stdout.contains(&verdict), "{}", dry.stdout);
+    assert!(dry.stdout.contains("its code does not know"), "{}", dry.stdout);
+    stack.tidegate(binary, &["rollback", "--with-migrations"]).expect_success();
+    assert_eq!(stack.rows(), first);
+    stack.sql("SELECT tags FROM zone_tags").code.map_or_else(
+        || panic!("psql was killed"),
+        |code| assert_ne!(code, 0, "the table of the newer release is gone"),
+    );
+    stack.wait_for_release("v1");
+    // And forward again.
+    deploy("v2");
+    assert_eq!(stack.rows(), second);
 }

@@ -138,6 +138,9 @@ pub struct PlanSummary {
     pub release: u64,
     /// Whether an interrupted release is continued.
     pub resumes: bool,
+    /// The earlier release that it is again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub returns_to: Option<u64>,
     /// Whether there is nothing to do.
     pub empty: bool,
     /// The waves: whether it is a gate, and each service with what is done.
@@ -148,7 +151,7 @@ pub struct PlanSummary {
     pub removes: Vec<String>,
     /// Changes that others made.
     pub foreign: Vec<Foreign>,
-    /// What was inferred, and why.
+    /// Why this order: what was declared, and what was inferred from what.
     pub reasons: Vec<String>,
     /// What a person should know.
     pub warnings: Vec<String>,
@@ -186,6 +189,7 @@ impl Plan {
             stack: target.stack.clone(),
             release: self.number,
             resumes: self.resumes,
+            returns_to: target.returns_to,
             empty: self.empty,
             waves: self
                 .waves

@@ -59,7 +59,8 @@ impl<A: Api> Rollout<'_, A> {
         {
             list.push(format!("the outcome could not be recorded: {error}"));
         }
-        self.tell_end(&stop, &restored, database.as_deref());
+        let told = database.clone().or_else(|| self.database_as_before(&stop, crossed.as_ref()));
+        self.tell_end(&stop, &restored, told.as_deref());
         match stop {
             Stop::Gate { gate, message, hint, log } => {
                 Error::Gate { release, gate, message, hint, log, restored }
@@ -87,6 +88,21 @@ impl<A> Rollout<'_, A> {
             self.plan.waves.iter().take_while(|wave| !wave.gate).flat_map(|wave| &wave.services);
         let backing = before_gate.into_iter().any(|planned| planned.action != Action::Unchanged);
         backing || self.plan.resumes || !self.plan.creates.is_empty() || !matches!(stop, Stop::Gate { .. })
+    }
+
+    /// That the database is as it was, where that is known.
+    fn database_as_before(&self, stop: &Stop, crossed: Option<&Crossed>) -> Option<String> {
+        match (stop, crossed) {
+            (_, Some(crossed)) => crossed.as_before(),
+            // What fails before the gate.
+            (Stop::Service { .. }, None) => {
+                let mut gates =
+                    self.plan.waves.iter().filter(|wave| wave.gate).flat_map(|wave| &wave.services);
+                let planned = gates.any(|gate| gate.action == Action::Run);
+                planned.then(|| "the gate was not run: the database is as it was".to_owned())
+            }
+            _ => None,
+        }
     }
 
     fn tell_end(&self, stop: &Stop, restored: &Restored, database: Option<&str>) {

@@ -25,6 +25,7 @@ use crate::gate::{self, Crossed};
 use crate::gate_run::{self, GateRun};
 use crate::interrupt::Wish;
 use crate::live::Live;
+use crate::looks::Looks;
 use crate::plan::{Plan, PlannedService, PlannedWave};
 use crate::release::State;
 use crate::seal::SealKey;
@@ -156,13 +157,14 @@ impl<A: Api> Rollout<'_, A> {
         let (failed, _) = tokio::sync::watch::channel(false);
         let most = self.options.plan.parallel.map_or(Semaphore::MAX_PERMITS, NonZeroUsize::get);
         let room = Semaphore::new(most.min(Semaphore::MAX_PERMITS));
+        let looks = Looks::new(self.api, &self.target.stack);
         let one = async |planned| {
             // The semaphore is never closed.
             let _turn = room.acquire().await;
             if *failed.borrow() {
                 return Ok(());
             }
-            let result = self.service(planned, failed.subscribe()).await;
+            let result = self.service(planned, &looks, failed.subscribe()).await;
             if result.is_err() {
                 failed.send_replace(true);
             }

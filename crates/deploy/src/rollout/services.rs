@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{Rollout, Stop, interrupted, stop};
 use crate::converge::{Trouble, Watch};
 use crate::event::{Event, ServiceEvent, ServiceState};
+use crate::looks::Looks;
 use crate::plan::{Action, PlannedService};
 use crate::spec::{self, RELEASE_LABEL, SEAL_LABEL, covers, same};
 use crate::target::Wanted;
@@ -18,6 +19,7 @@ impl<A: Api> Rollout<'_, A> {
     pub(super) async fn service(
         &self,
         planned: &PlannedService,
+        looks: &Looks<'_, A>,
         mut failed: watch::Failed,
     ) -> Result<(), Stop> {
         let Some(wanted) = self.target.services.get(&planned.name) else { return Ok(()) };
@@ -53,7 +55,7 @@ impl<A: Api> Rollout<'_, A> {
         let unchanged = planned.action == Action::Unchanged;
         tokio::select! {
             biased;
-            result = self.converge(wanted, &service, known, unchanged) => result,
+            result = self.converge(wanted, &service, looks, known, unchanged) => result,
             _ = failed.wait_for(|failed| *failed) => Ok(()),
             wish = self.options.interrupt.stopped() => Err(interrupted(wish)),
         }
@@ -121,6 +123,7 @@ impl<A: Api> Rollout<'_, A> {
         &self,
         wanted: &Wanted,
         service: &Service,
+        looks: &Looks<'_, A>,
         known: BTreeSet<String>,
         unchanged: bool,
     ) -> Result<(), Stop> {
@@ -132,7 +135,7 @@ impl<A: Api> Rollout<'_, A> {
         if unchanged && self.plan.in_force.is_some() && !self.plan.resumes {
             watch = watch.left_alone();
         }
-        match watch::converge(self.api, &watched, watch, self.sink).await {
+        match watch::converge(looks, &watched, watch, self.sink).await {
             Ok(()) => Ok(()),
             Err(WatchError::Engine(error)) => Err(error.into()),
             Err(WatchError::Trouble(trouble)) => {

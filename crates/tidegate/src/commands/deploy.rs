@@ -12,7 +12,7 @@ use stackfile::Desired;
 
 use crate::cli::{EngineArgs, Global};
 use crate::exit::{Code, Failure};
-use crate::interrupts::{self, OnInterrupt};
+use crate::interrupts::{self, OnInterrupt, Operator};
 use crate::output::progress::Progress;
 use crate::probe::Network;
 use crate::session;
@@ -178,7 +178,9 @@ pub async fn run(args: DeployArgs, global: &Global) -> Result<Code, Failure> {
     let sink = |event| progress.show(&event);
     let lease = (&client, args.stack.stack.as_str(), &options.holder);
     let work = Box::pin(deploy::deploy(&client, desired, &options, &sink));
-    let result = interrupts::heeding(work, &interrupter, args.manner.on_interrupt, lease, global).await;
+    let operator =
+        Operator { interrupter: &interrupter, choice: args.manner.on_interrupt, progress: &progress, global };
+    let result = interrupts::heeding(work, operator, lease).await;
     progress.end();
     result.map(|_| Code::Ok)
 }

@@ -58,7 +58,10 @@ async fn show(which: &Which) -> Result<(serde_json::Value, String), Failure> {
             let dead = if lease.dead { "; it is dead: the next deploy takes over" } else { "" };
             format!(
                 "{} is deploying stack {} since {}; last heard of {} s ago{dead}",
-                lease.holder, which.stack, lease.since, lease.silent
+                lease.holder,
+                which.stack,
+                output::moment(&lease.since),
+                lease.silent
             )
         }
     };

@@ -6,7 +6,7 @@ use deploy::{Back, Event, PlanOptions, Source};
 use super::deploy::{Drift, Manner, options};
 use crate::cli::{EngineArgs, Global};
 use crate::exit::{Code, Failure};
-use crate::interrupts;
+use crate::interrupts::{self, Operator};
 use crate::output::progress::Progress;
 use crate::session;
 
@@ -52,7 +52,9 @@ pub async fn run(args: RollbackArgs, global: &Global) -> Result<Code, Failure> {
     let sink = |event| progress.show(&event);
     let lease = (&client, args.stack.as_str(), &options.holder);
     let work = Box::pin(deploy::rollback(&client, &args.stack, to, &options, &sink));
-    let result = interrupts::heeding(work, &interrupter, args.manner.on_interrupt, lease, global).await;
+    let operator =
+        Operator { interrupter: &interrupter, choice: args.manner.on_interrupt, progress: &progress, global };
+    let result = interrupts::heeding(work, operator, lease).await;
     progress.end();
     result.map(|_| Code::Ok)
 }

@@ -25,6 +25,8 @@ pub struct Bars {
 #[derive(Default)]
 struct Services {
     width: usize,
+    /// Nothing is drawn, because something is asked on the terminal.
+    held: bool,
     bars: BTreeMap<String, ProgressBar>,
 }
 
@@ -78,6 +80,20 @@ impl Bars {
             bar.abandon();
         }
         services.bars.clear();
+    }
+
+    /// Leaves the lines as they are and draws no more: that would go over whatever is asked on the terminal. They are not
+    /// cleared: the terminal's own `^C` has moved the cursor, and too few would be.
+    pub fn hold(&self) {
+        self.lock().held = true;
+        self.all.set_draw_target(ProgressDrawTarget::hidden());
+        line("");
+    }
+
+    /// Draws them again, as they are now, below what was asked.
+    pub fn resume(&self) {
+        self.lock().held = false;
+        self.all.set_draw_target(ProgressDrawTarget::stdout());
     }
 
     fn begin(&self, summary: &PlanSummary) {
@@ -136,7 +152,11 @@ impl Bars {
         }
     }
 
-    fn print(&self, text: &str) {
+    /// Prints above the lines.
+    pub fn print(&self, text: &str) {
+        if self.lock().held {
+            return line(text);
+        }
         // A terminal that is gone shows nothing; the exit code still tells.
         if self.all.println(text).is_err() {
             self.all.set_draw_target(ProgressDrawTarget::hidden());

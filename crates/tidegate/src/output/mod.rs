@@ -33,6 +33,14 @@ pub fn style_for(global: &Global, terminal: bool) -> Style {
     if wanted { Style::Coloured } else { Style::Plain }
 }
 
+/// A moment as people read it, to the second; the records have it to the nanosecond.
+pub fn moment(timestamp: &str) -> String {
+    match timestamp.split_once('.') {
+        Some((second, _)) if timestamp.ends_with('Z') => format!("{second}Z"),
+        _ => timestamp.to_owned(),
+    }
+}
+
 /// Whether this is a step of a GitHub Actions workflow.
 pub fn is_github() -> bool {
     std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true")
@@ -47,6 +55,11 @@ pub fn line(line: &str) {
 pub fn text(text: &str) {
     // Whoever closed stdout does not want to know; the exit code still tells.
     let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+/// Prints a line on stderr: what is said beside the result.
+pub fn notice(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// Reports a finding that does not stop the work.

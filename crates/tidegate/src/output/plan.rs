@@ -12,7 +12,9 @@ pub fn text(plan: &PlanSummary) -> String {
         lines.push(format!("stack {} is as the stack files want it", plan.stack));
     } else {
         let how = if plan.resumes { "continues the interrupted release" } else { "release" };
-        lines.push(format!("stack {}: {how} {}", plan.stack, plan.release));
+        let again =
+            plan.returns_to.map_or_else(String::new, |earlier| format!(", which is release {earlier} again"));
+        lines.push(format!("stack {}: {how} {}{again}", plan.stack, plan.release));
     }
     lines.extend(plan.creates.iter().map(|(kind, name)| format!("  + {kind} {name}")));
     for (number, wave) in plan.waves.iter().enumerate() {

@@ -62,6 +62,28 @@ impl Progress {
         }
     }
 
+    /// Says something beside the events: on stderr, or above the live lines.
+    pub fn say(&self, text: &str) {
+        match &self.form {
+            Form::Bars(bars) => bars.print(text),
+            Form::Json | Form::Lines => super::notice(text),
+        }
+    }
+
+    /// Draws no live lines while something is asked on the terminal.
+    pub fn hold(&self) {
+        if let Form::Bars(bars) = &self.form {
+            bars.hold();
+        }
+    }
+
+    /// Draws them again.
+    pub fn resume(&self) {
+        if let Form::Bars(bars) = &self.form {
+            bars.resume();
+        }
+    }
+
     fn show_json(&self, event: &Event) {
         // An event is plain data: it always has a JSON form.
         let Ok(serde_json::Value::Object(mut object)) = serde_json::to_value(event) else { return };

@@ -2,6 +2,7 @@
 
 use deploy::{ReleaseDiff, ReleaseInfo};
 
+use super::moment;
 use super::plan::change_text;
 
 /// The list, a line each, newest first.
@@ -17,7 +18,11 @@ fn line(release: &ReleaseInfo) -> String {
     let took = release.seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds} s"));
     let mut text = format!(
         "{mark} {:>4}  {:11}  {}  {:>6}  {}",
-        release.number, release.state, release.started_at, took, release.who
+        release.number,
+        release.state,
+        moment(&release.started_at),
+        took,
+        release.who
     );
     if let Some(rows) = &release.rows {
         text.push_str(&format!("  database at {}", named(rows)));
@@ -42,7 +47,7 @@ pub fn one(release: &ReleaseInfo) -> String {
             release.state,
             if release.in_force { ", in force" } else { "" }
         ),
-        format!("  begun     {} by {}", release.started_at, release.who),
+        format!("  begun     {} by {}", moment(&release.started_at), release.who),
     ];
     lines.extend(release.seconds.map(|seconds| format!("  took      {seconds} s")));
     lines.extend(release.message.as_ref().map(|message| format!("  outcome   {message}")));

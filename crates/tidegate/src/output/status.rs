@@ -2,12 +2,15 @@
 
 use deploy::Status;
 
+use super::moment;
+
 /// The status, a line for the release and one for each service.
 pub fn text(status: &Status) -> String {
     let mut lines = vec![match (&status.release, status.running) {
         (None, _) => format!("stack {}: no release of Tidegate's", status.stack),
         (Some(last), Some(running)) if last.number == running => {
-            format!("stack {}: release {running}, since {}, by {}", status.stack, last.started_at, last.who)
+            let since = moment(&last.started_at);
+            format!("stack {}: release {running}, since {since}, by {}", status.stack, last.who)
         }
         (Some(last), running) => {
             let running = running.map_or("no release".to_owned(), |running| format!("release {running}"));
