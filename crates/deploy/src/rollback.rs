@@ -1,16 +1,20 @@
 //! Putting a stack back as it was: every service from the specs recorded before the first effect, services that were
 //! created removed, services that were removed created again (decision 7). Never from `PreviousSpec`.
 
+mod networks;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use engine::{Api, Error as EngineError, FileKind, Filter, Service, UpdateState};
+use futures_util::future::join_all;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use crate::converge::Watch;
 use crate::error::Restored;
 use crate::event::{Event, ServiceEvent, ServiceState, Sink};
+use crate::networks::{NAMESPACE_LABEL, Networks};
 use crate::plan::is_gate_run;
 use crate::release::Specs;
 use crate::spec::{self, RELEASE_LABEL, same};
@@ -18,7 +22,6 @@ use crate::target::DEFAULT_TIMEOUT;
 use crate::watch::{self, WatchError, Watched};
 use crate::write::{self, REMOVAL, Write};
 
-const NAMESPACE_LABEL: &str = "com.docker.stack.namespace";
 const LOOK: Duration = Duration::from_millis(250);
 
 /// What is put back.
@@ -42,27 +45,64 @@ pub(crate) struct Rollback<'a, A> {
     /// Services of the stock client that gave way to a gate, by full name. A one-shot is put back, and how it fares there is
     /// its own matter: it may have failed again and again before.
     pub one_shots: BTreeSet<&'a str>,
+    /// What a removal of the whole stack has taken away; `None` if there was none.
+    pub removed: Option<&'a Removed>,
     /// Where events go.
     pub sink: Sink<'a>,
+}
+
+/// A stack that was being recreated.
+pub(crate) struct Removed {
+    /// Its networks as they were.
+    pub networks: Networks,
+    /// The names of networks by id, of those too that are gone.
+    pub names: BTreeMap<String, String>,
+    /// The services by their full names, in the order in which they come up.
+    pub waves: Vec<Vec<String>>,
+    /// Networks have been told to go, or may have been.
+    pub cleared: bool,
 }
 
 impl<A: Api> Rollback<'_, A> {
     /// Puts everything back; what could not be is listed with the reason.
     pub(crate) async fn run(&self) -> Restored {
-        let services = self.previous.iter().map(|(name, spec)| async move {
-            let result = match spec {
-                Some(spec) => self.restore(name, spec).await,
-                None => self.remove(name).await,
-            };
-            result.err().map(|reason| format!("service `{name}`: {reason}"))
-        });
-        let mut left: Vec<String> =
-            futures_util::future::join_all(services).await.into_iter().flatten().collect();
+        let (mut left, mut previous) = (Vec::new(), self.previous.clone());
+        if let Some(removed) = self.removed {
+            left.extend(self.clear(removed).await);
+            left.extend(self.translate(removed, &mut previous).await.err());
+        }
+        for group in self.groups() {
+            let services = previous.iter().filter(|(name, _)| group.as_ref().is_none_or(|group| group(name)));
+            left.extend(
+                join_all(services.map(|(name, spec)| self.put_back(name, spec))).await.into_iter().flatten(),
+            );
+        }
         if left.is_empty() {
             left.extend(self.remove_gate_of_first_release().await.err());
             left.extend(self.remove_objects().await);
         }
         if left.is_empty() { Restored::Whole } else { Restored::Incomplete(left) }
+    }
+
+    async fn put_back(&self, name: &str, spec: &Option<Value>) -> Option<String> {
+        let result = match spec {
+            Some(spec) => self.restore(name, spec).await,
+            None => self.remove(name).await,
+        };
+        result.err().map(|reason| format!("service `{name}`: {reason}"))
+    }
+
+    /// Which services go together: all, unless the whole stack was removed. Then each wave waits for the one before, because
+    /// a service would crash again and again beside a database that is not there yet.
+    fn groups(&self) -> Vec<Option<Box<dyn Fn(&str) -> bool + '_>>> {
+        let Some(removed) = self.removed else { return vec![None] };
+        let is_in = |wave: &[String], name: &str| wave.iter().any(|other| other == name);
+        let mut groups: Vec<Option<Box<dyn Fn(&str) -> bool + '_>>> = Vec::new();
+        for wave in &removed.waves {
+            groups.push(Some(Box::new(move |name| is_in(wave, name))));
+        }
+        groups.push(Some(Box::new(move |name| !removed.waves.iter().any(|wave| is_in(wave, name)))));
+        groups
     }
 
     async fn restore(&self, name: &str, spec: &Value) -> Result<(), String> {

@@ -5,6 +5,7 @@
 //! `restart.rs` its restart supervisor, `lifecycle.rs` its agents, `placement.rs` its scheduler.
 
 pub(crate) mod answer;
+mod attachment;
 mod check;
 mod control;
 mod file_object;
@@ -28,6 +29,7 @@ use engine::Event;
 use crate::behaviour::{Behaviour, without_digest};
 use crate::clock::moment;
 use crate::rng::Rng;
+use attachment::Attachment;
 use lifecycle::Step;
 pub(crate) use node::Node;
 use record::{File, Network, Service, Task};
@@ -55,6 +57,7 @@ pub(crate) struct World {
     tasks: BTreeMap<u64, Task>,
     tasks_of: BTreeMap<String, BTreeSet<u64>>,
     networks: BTreeMap<String, Network>,
+    attachments: Vec<Attachment>,
     files: BTreeMap<String, File>,
     agenda: BTreeMap<(Duration, u64), Due>,
 }
@@ -88,6 +91,7 @@ impl World {
             tasks: BTreeMap::new(),
             tasks_of: BTreeMap::new(),
             networks: BTreeMap::new(),
+            attachments: Vec::new(),
             files: BTreeMap::new(),
             agenda: BTreeMap::new(),
         };
