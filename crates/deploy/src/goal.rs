@@ -162,7 +162,7 @@ fn of_release(stack: &str, live: &Live, number: u64, with_migrations: bool) -> R
         settings,
         order: Order { waves, reasons: Vec::new(), warnings },
         services,
-        networks: recorded_networks(stack, release),
+        networks: recorded_networks(stack, live, release),
         secrets: Vec::new(),
         configs: Vec::new(),
         external_networks: Vec::new(),
@@ -175,11 +175,16 @@ fn of_release(stack: &str, live: &Live, number: u64, with_migrations: bool) -> R
 }
 
 /// The stack's own networks that a release's services used, as it left them.
-fn recorded_networks(stack: &str, release: &Release) -> Vec<(String, Value)> {
-    let used: BTreeSet<&str> = specs(release).flat_map(|(_, spec)| networks::targets(spec)).collect();
-    let recorded = release.outcome.iter().flat_map(|outcome| &outcome.networks);
-    let own = recorded.filter(|(id, body)| networks::is_of(stack, body) && used.contains(id.as_str()));
-    own.map(|(_, body)| (networks::name(body).to_owned(), body.clone())).collect()
+fn recorded_networks(stack: &str, live: &Live, release: &Release) -> Vec<(String, Value)> {
+    let empty = Networks::new();
+    let recorded = release.outcome.as_ref().map_or(&empty, |outcome| &outcome.networks);
+    // A network that was made anew since has another id, by which the specs name it by now.
+    let name = |id| recorded.get(id).map(networks::name).or_else(|| live.network_name(id));
+    let used: BTreeSet<&str> =
+        specs(release).flat_map(|(_, spec)| networks::targets(spec)).filter_map(name).collect();
+    let own =
+        recorded.values().filter(|body| networks::is_of(stack, body) && used.contains(networks::name(body)));
+    own.map(|body| (networks::name(body).to_owned(), body.clone())).collect()
 }
 
 fn wanted(key: String, name: &str, spec: &Value) -> Wanted {

@@ -1,6 +1,6 @@
 //! Networks of a stack that was being recreated: made again as they were, with what the release has put in their place removed.
 
-use engine::{Api, Filter};
+use engine::{Api, Error as EngineError, Filter};
 
 use super::{Removed, Rollback};
 use crate::error::Error;
@@ -61,6 +61,11 @@ impl<A: Api> Rollback<'_, A> {
         if let Some(there) = self.api.network(name).await? {
             // The old one may be on its way: it is shown, and the managers do not know it any more.
             if there.id() != id && body_of(&there) == *body {
+                return Ok(());
+            }
+            if there.id() == id && matches!(self.api.remove_network(id).await, Err(EngineError::InUse { .. }))
+            {
+                // It has not gone, because others use it.
                 return Ok(());
             }
             remove_network(self.api, self.stack, there.id(), name).await?;
