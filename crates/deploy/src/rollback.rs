@@ -72,10 +72,9 @@ impl<A: Api> Rollback<'_, A> {
             left.extend(self.translate(removed, &mut previous).await.err());
         }
         for group in self.groups() {
-            let services = previous.iter().filter(|(name, _)| group.as_ref().is_none_or(|group| group(name)));
-            left.extend(
-                join_all(services.map(|(name, spec)| self.put_back(name, spec))).await.into_iter().flatten(),
-            );
+            let services = group.into_iter().filter_map(|name| Some((name, previous.get(name)?)));
+            let ended = join_all(services.map(|(name, spec)| self.put_back(name, spec.as_ref()))).await;
+            left.extend(ended.into_iter().flatten());
         }
         if left.is_empty() {
             left.extend(self.remove_gate_of_first_release().await.err());
@@ -84,7 +83,7 @@ impl<A: Api> Rollback<'_, A> {
         if left.is_empty() { Restored::Whole } else { Restored::Incomplete(left) }
     }
 
-    async fn put_back(&self, name: &str, spec: &Option<Value>) -> Option<String> {
+    async fn put_back(&self, name: &str, spec: Option<&Value>) -> Option<String> {
         let result = match spec {
             Some(spec) => self.restore(name, spec).await,
             None => self.remove(name).await,
@@ -94,14 +93,13 @@ impl<A: Api> Rollback<'_, A> {
 
     /// Which services go together: all, unless the whole stack was removed. Then each wave waits for the one before, because
     /// a service would crash again and again beside a database that is not there yet.
-    fn groups(&self) -> Vec<Option<Box<dyn Fn(&str) -> bool + '_>>> {
-        let Some(removed) = self.removed else { return vec![None] };
-        let is_in = |wave: &[String], name: &str| wave.iter().any(|other| other == name);
-        let mut groups: Vec<Option<Box<dyn Fn(&str) -> bool + '_>>> = Vec::new();
-        for wave in &removed.waves {
-            groups.push(Some(Box::new(move |name| is_in(wave, name))));
-        }
-        groups.push(Some(Box::new(move |name| !removed.waves.iter().any(|wave| is_in(wave, name)))));
+    fn groups(&self) -> Vec<Vec<&str>> {
+        let all = self.previous.keys().map(String::as_str);
+        let Some(removed) = self.removed else { return vec![all.collect()] };
+        let waves = removed.waves.iter().map(|wave| wave.iter().map(String::as_str).collect());
+        let mut groups: Vec<Vec<&str>> = waves.collect();
+        let placed: BTreeSet<&str> = groups.iter().flatten().copied().collect();
+        groups.push(all.filter(|name| !placed.contains(name)).collect());
         groups
     }
 

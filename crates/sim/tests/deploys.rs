@@ -95,7 +95,7 @@ fn a_stack_that_is_recreated_breaks_no_invariant() {
         let list: Faults = faults.parse().unwrap_or_else(|error| panic!("{error}"));
         let broken = play(0, &list);
         assert!(broken.is_empty(), "{faults}: {broken:#?}");
-        if begun.elapsed() > 5 * BUDGET {
+        if begun.elapsed() > 3 * BUDGET {
             return;
         }
     }

@@ -375,12 +375,12 @@ async fn killed_at_every_third_call_and_run_again_it_ends_in_the_same_place() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn killed_at_every_third_call_the_way_back_is_to_what_was_before() {
+async fn killed_at_every_sixth_call_the_way_back_is_to_what_was_before() {
     let sim = world(8).await;
     let (before, first) = (content(seen(&sim).await), sim.snapshot());
     let caller = sim.another();
     recreate(&caller, 2, &recreating("second")).await.unwrap();
-    for at in (1..caller.call_count()).step_by(3) {
+    for at in (1..caller.call_count()).step_by(6) {
         let sim = killed(&first, at).await;
         let to = Back { release: Some(1), with_migrations: false };
         let back = deploy::rollback(&sim.another(), "shop", to, &options("third"), &silence).await;

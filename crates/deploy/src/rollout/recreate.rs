@@ -3,7 +3,7 @@
 //! A mark (`mark`) stands from before the first removal until the release has ended, so that a run that is killed in between
 //! is continued, and so that the records can still be opened.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -230,7 +230,7 @@ impl<A: Api> Rollout<'_, A> {
         let (state, end) = (ServiceState::Converging, ServiceState::Converged);
         let watched = Watched { key, id: &service.id, state, end };
         let watch =
-            Watch::new(service.spec, Default::default(), self.options.timeout.unwrap_or(DEFAULT_TIMEOUT));
+            Watch::new(service.spec, BTreeSet::default(), self.options.timeout.unwrap_or(DEFAULT_TIMEOUT));
         self.watched(&watched, watch).await
     }
 
