@@ -1,6 +1,7 @@
 //! `deploy`, `rollback` and `plan`: from a goal to a release, or back.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -18,7 +19,9 @@ use crate::interrupt::Interrupt;
 use crate::lease::{self, Holder};
 use crate::live::Live;
 use crate::observe;
+use crate::outsiders::{self, NetworkUser};
 use crate::patient::Patient;
+use crate::plan::recreate::if_in_use;
 use crate::plan::{Foreign, OnDrift, Plan, PlanOptions, PlanSummary, plan};
 use crate::plan_file::PlanFile;
 use crate::relabel;
@@ -26,6 +29,7 @@ use crate::rollout::Rollout;
 use crate::seal::SealKey;
 use crate::source::Source;
 use crate::steady::steady;
+use crate::strategy::{IfInUse, Strategy};
 use crate::target::Target;
 
 /// The operator's choices.
@@ -98,8 +102,30 @@ async fn look_ahead<A: Api>(
     let live = observe::live(api, goal.stack(), &goal.configs()).await?;
     let how = goal.how(options.plan);
     let target = goal.target(&live, how)?;
-    let plan = plan(&target, &live, how);
+    let plan = planned(api, &target, &live, how).await?;
     Ok((plan.summary(&target), PlanFile::of(&plan, &target)))
+}
+
+/// The plan, once it is known whether anything outside the stack uses networks that it would remove.
+async fn planned<A: Api>(api: &A, target: &Target, live: &Live, how: PlanOptions) -> Result<Plan, Error> {
+    let mut first = plan(target, live, how);
+    let Some(recreation) = first.recreate.as_mut().filter(|recreation| !recreation.down) else {
+        return Ok(first);
+    };
+    let users = outsiders::find(api, &target.stack, &recreation.networks).await?;
+    if users.is_empty() || if_in_use(target, how) == IfInUse::Refuse {
+        recreation.in_use = users;
+        return Ok(first);
+    }
+    let mut instead = plan(target, live, PlanOptions { strategy: Some(Strategy::Rolling), ..how });
+    instead.warnings.push(fallen_back(&users));
+    Ok(instead)
+}
+
+/// Why a release goes service by service though it was to recreate the stack.
+pub(crate) fn fallen_back(users: &[NetworkUser]) -> String {
+    let users: Vec<String> = users.iter().map(ToString::to_string).collect();
+    format!("the stack is not recreated but updated service by service: {}", users.join(", "))
 }
 
 /// What the stack files say, with the images' digests.
@@ -156,7 +182,7 @@ async fn carry_out<A: Api>(
     let live = observe::live(api, goal.stack(), &goal.configs()).await?;
     let how = goal.how(options.plan);
     let target = goal.target(&live, how)?;
-    let plan = plan(&target, &live, how);
+    let plan = planned(api, &target, &live, how).await?;
     refuse(&target, &live, &plan, options)?;
     refuse_moved(&target, &plan, options, true)?;
     let known = Known { plan: plan.summary(&target), in_force: number_in_force(&live) };
@@ -193,7 +219,7 @@ async fn under_lease<A: Api>(
     let (live, key) = observe_all(api, goal).await?;
     let how = goal.how(options.plan);
     let target = &goal.target(&live, how)?;
-    let plan = plan(target, &live, how);
+    let plan = planned(api, target, &live, how).await?;
     refuse(target, &live, &plan, options)?;
     // What the engine was asked about secrets in the meantime may have changed names.
     refuse_moved(target, &plan, options, false)?;
@@ -215,8 +241,10 @@ async fn under_lease<A: Api>(
         options,
         sink,
         configs: goal.configs(),
+        how,
         written: Mutex::default(),
         made: Mutex::default(),
+        cleared: AtomicBool::default(),
     };
     let message = rollout.run().await?;
     sink(Event::Finished { outcome: "succeeded", release: Some(release), message });
@@ -308,5 +336,10 @@ fn refuse(target: &Target, live: &Live, plan: &Plan, options: &Options) -> Resul
     if !refused.is_empty() {
         return Err(Error::Foreign { foreign: refused });
     }
-    Ok(())
+    match plan.recreate.as_ref().map(|recreation| &recreation.in_use) {
+        Some(users) if !users.is_empty() => {
+            Err(Error::InUse { stack: target.stack.clone(), users: users.clone() })
+        }
+        _ => Ok(()),
+    }
 }

@@ -2,6 +2,7 @@
 
 use diagnostics::Diagnostic;
 
+use crate::outsiders::NetworkUser;
 use crate::plan::Foreign;
 use crate::release::RecordError;
 use crate::seal::SealError;
@@ -32,6 +33,17 @@ pub enum Error {
     Foreign {
         /// The changes.
         foreign: Vec<Foreign>,
+    },
+    /// Something outside the stack uses networks that would be removed.
+    #[error(
+        "stack `{stack}` is not recreated, because its networks are used from outside it: {}",
+        words(users)
+    )]
+    InUse {
+        /// The stack.
+        stack: String,
+        /// What uses which network.
+        users: Vec<NetworkUser>,
     },
     /// There is no such release.
     #[error("stack `{stack}` has no record of {wanted}")]
@@ -171,6 +183,10 @@ fn services(foreign: &[Foreign]) -> String {
     foreign.iter().map(|change| format!("`{}`", change.service)).collect::<Vec<_>>().join(", ")
 }
 
+fn words(users: &[NetworkUser]) -> String {
+    users.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
 impl Error {
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
@@ -186,6 +202,11 @@ impl Error {
             }
             Self::Foreign { .. } => {
                 "bring the change into the stack file; or deploy with --on-drift keep to leave it, or overwrite to replace it"
+                    .to_owned()
+            }
+            Self::InUse { .. } => {
+                "remove them or take them off the network; or deploy with --strategy rolling, which leaves networks as they are \
+                 (--if-in-use rolling does so by itself)"
                     .to_owned()
             }
             Self::NoRelease { known, .. } if known.is_empty() => {

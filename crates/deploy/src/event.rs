@@ -38,6 +38,14 @@ pub enum Event {
     },
     /// A service's state changed.
     Service(ServiceEvent),
+    /// The stack is being recreated.
+    Recreating {
+        /// `removing` (its services and networks go), `gone` (all of it is really gone, and what follows is made anew) or
+        /// `instead` (it goes on service by service after all).
+        phase: &'static str,
+        /// In words.
+        message: String,
+    },
     /// A line of a gate's log.
     Gate {
         /// The gate's name in the stack file.

@@ -228,7 +228,7 @@ pub(crate) enum End {
 }
 
 /// A gate that was crossed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, Deserialize)]
 pub(crate) struct Crossed {
     /// The rows, if the gate reported them.
     pub rows: Option<Vec<String>>,

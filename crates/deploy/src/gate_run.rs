@@ -257,9 +257,9 @@ async fn remove<A: Api>(api: &A, id: &str, name: &str) -> Result<(), Error> {
     // A gate's run belongs to nobody else.
     write::remove_and_wait(api, id, &|_| true).await.map_err(|error| match error {
         RemoveError::Engine(error) => Error::Engine(error),
-        RemoveError::StillRuns | RemoveError::Foreign => Error::TimedOut {
-            what: format!("the task of `{name}` to end"),
-            seconds: write::REMOVAL.as_secs(),
-        },
+        RemoveError::StillRuns { tasks, seconds } => {
+            Error::TimedOut { what: format!("the task of `{name}` to end: {tasks}"), seconds }
+        }
+        RemoveError::Foreign => Error::TimedOut { what: format!("`{name}` to be removed"), seconds: 0 },
     })
 }

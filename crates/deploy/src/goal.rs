@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::error::Error;
 use crate::history::{find, in_force, no_return};
 use crate::live::Live;
+use crate::networks::{self, Networks};
 use crate::order::{Order, Wave};
 use crate::plan::{OnDrift, PlanOptions};
 use crate::release::{Release, State};
@@ -136,7 +137,7 @@ fn specs(release: &Release) -> impl Iterator<Item = (&String, &Value)> {
 /// An earlier release as a target: its services as they were recorded, all at once, without a gate.
 fn of_release(stack: &str, live: &Live, number: u64, with_migrations: bool) -> Result<Target, Error> {
     let release = find(stack, &live.releases, number)?;
-    let reasons = gone(live, release);
+    let reasons = gone(stack, live, release);
     if !reasons.is_empty() {
         return Err(Error::NoReturn { stack: stack.to_owned(), number, reasons });
     }
@@ -161,7 +162,7 @@ fn of_release(stack: &str, live: &Live, number: u64, with_migrations: bool) -> R
         settings,
         order: Order { waves, reasons: Vec::new(), warnings },
         services,
-        networks: Vec::new(),
+        networks: recorded_networks(stack, live, release),
         secrets: Vec::new(),
         configs: Vec::new(),
         external_networks: Vec::new(),
@@ -171,6 +172,19 @@ fn of_release(stack: &str, live: &Live, number: u64, with_migrations: bool) -> R
         kept: BTreeMap::new(),
         returns_to: Some(number),
     })
+}
+
+/// The stack's own networks that a release's services used, as it left them.
+fn recorded_networks(stack: &str, live: &Live, release: &Release) -> Vec<(String, Value)> {
+    let empty = Networks::new();
+    let recorded = release.outcome.as_ref().map_or(&empty, |outcome| &outcome.networks);
+    // A network that was made anew since has another id, by which the specs name it by now.
+    let name = |id| recorded.get(id).map(networks::name).or_else(|| live.network_name(id));
+    let used: BTreeSet<&str> =
+        specs(release).flat_map(|(_, spec)| networks::targets(spec)).filter_map(name).collect();
+    let own =
+        recorded.values().filter(|body| networks::is_of(stack, body) && used.contains(networks::name(body)));
+    own.map(|body| (networks::name(body).to_owned(), body.clone())).collect()
 }
 
 fn wanted(key: String, name: &str, spec: &Value) -> Wanted {
@@ -189,14 +203,20 @@ fn wanted(key: String, name: &str, spec: &Value) -> Wanted {
 }
 
 /// What a release refers to and that is not there any more.
-fn gone(live: &Live, release: &Release) -> Vec<String> {
+fn gone(stack: &str, live: &Live, release: &Release) -> Vec<String> {
     let mut gone = BTreeSet::new();
+    let empty = Networks::new();
+    let recorded = release.outcome.as_ref().map_or(&empty, |outcome| &outcome.networks);
     for (name, spec) in specs(release) {
-        let networks = spec.pointer("/TaskTemplate/Networks").and_then(Value::as_array);
-        for target in networks.into_iter().flatten().filter_map(|network| network.get("Target")?.as_str()) {
-            if !live.networks.contains_key(target) && !live.has("network", target) {
-                gone.insert(format!("a network of `{name}` is gone (its id was {target})"));
+        for target in networks::targets(spec) {
+            let own = recorded.get(target).is_some_and(|body| networks::is_of(stack, body));
+            if own || live.networks.contains_key(target) || live.has("network", target) {
+                continue;
             }
+            gone.insert(match live.network_name(target) {
+                Some(network) => format!("the network `{network}` is gone, which `{name}` uses"),
+                None => format!("a network of `{name}` is gone (its id was {target})"),
+            });
         }
         for used in naming::references_in(spec) {
             // By its id: another of the same name has another content.

@@ -15,12 +15,14 @@
 //! | `source` | which of two releases is made from something newer |
 //! | `naming` | which name a secret or config has in the engine |
 //! | `plan` | what has to be done, and what somebody else changed |
+//! | `strategy`, `mark` | whether the stack is removed first, and how far that has come |
+//! | `networks` | how a network is made again, and in what one differs from what is wanted |
 //! | `gate` | the gate's service, its log, the verdict |
 //! | `converge` | whether a service is there, and whether it can still get there |
 //! | `release`, `seal` | how a release is recorded |
 //! | `plan_file` | whether anything has moved since a plan was agreed to |
 //!
-//! The driver does what the core decided, through [`engine::Api`] only: `observe`, `images`, `lease`, `relabel`, `write`,
+//! The driver does what the core decided, through [`engine::Api`] only: `observe`, `outsiders`, `images`, `lease`, `relabel`, `write`,
 //! `patient`, `looks`, `watch`, `gate_run`, `rollout`, `rollback`, `steady`, `interrupt`, and the operations themselves: `deploy` (and back), `remove`,
 //! `status`, `history`.
 
@@ -51,9 +53,12 @@ mod keep;
 mod lease;
 mod live;
 mod looks;
+mod mark;
 mod naming;
+mod networks;
 mod observe;
 mod order;
+mod outsiders;
 mod patient;
 mod plan;
 mod plan_file;
@@ -70,6 +75,7 @@ mod source;
 mod spec;
 mod status;
 mod steady;
+mod strategy;
 mod target;
 mod watch;
 mod write;
@@ -85,7 +91,11 @@ pub use images::{ResolveImage, with_tag};
 pub use interrupt::{Interrupt, Interrupter, Wish};
 pub use lease::{Holder, LeaseInfo, abandon as abandon_lease, break_it as break_lease, show as show_lease};
 pub use order::runs_tidegate_migrate;
-pub use plan::{Action, Foreign, OnDrift, PlanOptions, PlanSummary, ServiceSummary, WaveSummary};
+pub use outsiders::NetworkUser;
+pub use plan::{
+    Action, Foreign, NetworkSummary, OnDrift, PlanOptions, PlanSummary, RecreateSummary, ServiceSummary,
+    WaveSummary,
+};
 pub use plan_file::{PlanFile, PlanFileError};
 pub use remove::{Removed, remove};
 pub use rollout::wall_clock;
@@ -94,4 +104,5 @@ pub use settings::{Environment, Settings, parse_duration};
 pub use source::Source;
 pub use spec::Change;
 pub use status::{ReleaseStatus, ServiceStatus, Status, status};
+pub use strategy::{IfInUse, Strategy};
 pub use target::Target;

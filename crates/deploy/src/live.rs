@@ -8,6 +8,7 @@ use engine::{FileKind, FileObject};
 use serde_json::{Value, json};
 use stackfile::ObjectBody;
 
+use crate::networks::{self, Networks};
 use crate::release::Release;
 use crate::seal::SealKey;
 use crate::spec;
@@ -22,6 +23,10 @@ pub(crate) struct Live {
     pub services: BTreeMap<String, Value>,
     /// The swarm's networks: id and name.
     pub networks: BTreeMap<String, String>,
+    /// The stack's own networks, by id, each as the body that makes it again.
+    pub own_networks: Networks,
+    /// Networks that are gone: the ids that records know them by, and their names.
+    pub former_networks: BTreeMap<String, String>,
     /// The swarm's secrets.
     pub secrets: Vec<FileObject>,
     /// The configs that the stack has or names.
@@ -59,15 +64,31 @@ impl Live {
     /// going: it stays listed on a node until its last task has ended there, while the managers no longer know it.
     pub(crate) fn network_in_use(&self, name: &str) -> Option<&str> {
         let (id, _) = self.networks.iter().find(|(id, network)| {
-            let targets = |spec: &Value| {
-                let list = spec.pointer("/TaskTemplate/Networks").and_then(Value::as_array);
-                list.into_iter()
-                    .flatten()
-                    .any(|target| target.get("Target").and_then(Value::as_str) == Some(id))
-            };
-            *network == name && self.services.values().any(targets)
+            let joins = |spec: &Value| networks::targets(spec).any(|target| target == *id);
+            *network == name && self.services.values().any(joins)
         })?;
         Some(id)
+    }
+
+    /// The name of a network, also of one that is gone and that a record knows.
+    pub(crate) fn network_name(&self, id: &str) -> Option<&str> {
+        self.networks.get(id).or_else(|| self.former_networks.get(id)).map(String::as_str)
+    }
+
+    /// The id of the network of a name that is there: the stack's own, if it has one of that name.
+    pub(crate) fn network_id(&self, name: &str) -> Option<&str> {
+        let own = self.own_networks.iter().find(|(_, body)| networks::name(body) == name).map(|(id, _)| id);
+        let any = || self.networks.iter().find(|(_, network)| *network == name).map(|(id, _)| id);
+        own.or_else(any).map(String::as_str)
+    }
+
+    /// The stack's own networks, and the names of the others that these specs join: what is recorded.
+    pub(crate) fn networks_of<'s>(&self, specs: impl Iterator<Item = &'s Value>) -> Networks {
+        let joined = specs.flat_map(networks::targets);
+        let named = joined.filter_map(|id| Some((id.to_owned(), json!({ "Name": self.network_name(id)? }))));
+        let mut networks: Networks = named.collect();
+        networks.extend(self.own_networks.clone());
+        networks
     }
 
     /// The objects of a kind.
@@ -129,8 +150,8 @@ impl Live {
         let mut spec = spec.clone();
         if let Some(networks) = spec.pointer_mut("/TaskTemplate/Networks").and_then(Value::as_array_mut) {
             for network in networks {
-                let name = network.get("Target").and_then(Value::as_str).and_then(|id| self.networks.get(id));
-                if let Some(name) = name.cloned() {
+                let name = network.get("Target").and_then(Value::as_str).and_then(|id| self.network_name(id));
+                if let Some(name) = name.map(str::to_owned) {
                     network["Target"] = json!(name);
                 }
             }

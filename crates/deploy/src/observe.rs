@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use engine::{Api, Error, FileKind, FileObject, Filter, LocalNodeState};
+use engine::{Api, Error, FileKind, FileObject, Filter, LocalNodeState, Network};
 
 use crate::live::Live;
+use crate::networks::{self, NAMESPACE_LABEL};
 use crate::release::{self, STACK_LABEL, Stored};
 use crate::seal::SealKey;
 use crate::spec::{self, SEAL_LABEL};
@@ -28,12 +29,12 @@ pub(crate) async fn require_manager<A: Api>(api: &A) -> Result<String, Error> {
 
 /// Reads what a plan needs; `names` are configs to look for beside those of the stack.
 pub(crate) async fn live<A: Api>(api: &A, stack: &str, names: &[String]) -> Result<Live, Error> {
-    let (all, networks) = (Filter::all(), Filter::all());
+    let all = Filter::all();
     let stack_filter = Filter::stack(stack);
     let records_filter = Filter::label(STACK_LABEL, stack);
-    let (services, networks, secrets, configs, records) = tokio::try_join!(
+    let (services, all_networks, secrets, configs, records) = tokio::try_join!(
         api.services(&stack_filter),
-        api.networks(&networks),
+        api.networks(&all),
         api.file_objects(FileKind::Secret, &all),
         configs(api, stack, names),
         api.file_objects(FileKind::Config, &records_filter),
@@ -41,18 +42,42 @@ pub(crate) async fn live<A: Api>(api: &A, stack: &str, names: &[String]) -> Resu
     let services: BTreeMap<_, _> =
         services.into_iter().map(|service| (service.name().to_owned(), service.spec)).collect();
     let key = services.values().find_map(|spec| spec::label(spec, SEAL_LABEL)).and_then(SealKey::from_label);
+    let mut releases = release::read(&records.iter().map(stored).collect::<Vec<_>>(), key.as_ref());
+    let mut former_networks = networks::names(&releases);
+    former_networks.retain(|id, _| !all_networks.iter().any(|network| network.id() == id));
+    networks::bring_up_to_date(&mut releases, &ids_by_name(&all_networks), &|id| {
+        all_networks.iter().any(|network| network.id() == id)
+    });
+    let own = |network: &&Network| {
+        network.scope() == "swarm" && network.labels().get(NAMESPACE_LABEL).copied() == Some(stack)
+    };
     Ok(Live {
         services,
-        networks: networks
+        own_networks: all_networks
+            .iter()
+            .filter(own)
+            .map(|network| (network.id().to_owned(), networks::body_of(network)))
+            .collect(),
+        former_networks,
+        networks: all_networks
             .iter()
             .map(|network| (network.id().to_owned(), network.name().to_owned()))
             .collect(),
         secrets,
         configs,
         other_content: BTreeSet::new(),
-        releases: release::read(&records.iter().map(stored).collect::<Vec<_>>(), key.as_ref()),
+        releases,
         key,
     })
+}
+
+/// The ids of networks by name; a network of the swarm comes before one that only a node has.
+fn ids_by_name(networks: &[Network]) -> BTreeMap<&str, &str> {
+    let of = |swarm: bool| {
+        let some = networks.iter().filter(move |network| (network.scope() == "swarm") == swarm);
+        some.map(|network| (network.name(), network.id()))
+    };
+    of(false).chain(of(true)).collect()
 }
 
 async fn configs<A: Api>(api: &A, stack: &str, names: &[String]) -> Result<Vec<FileObject>, Error> {

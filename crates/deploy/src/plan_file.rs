@@ -21,6 +21,9 @@ pub struct PlanFile {
     pub stack: String,
     /// The number that the release was to get.
     pub release: u64,
+    /// Whether the stack was to be recreated.
+    #[serde(default)]
+    recreates: bool,
     /// The digest of what was wanted.
     wanted: String,
     /// The digest of each service's live spec.
@@ -47,6 +50,7 @@ impl PlanFile {
             format: FORMAT,
             stack: target.stack.clone(),
             release: plan.number,
+            recreates: plan.recreate.is_some(),
             wanted: target.digest.clone(),
             live: plan.base.iter().map(|(name, spec)| (name.clone(), digest(spec))).collect(),
         }
@@ -73,6 +77,14 @@ impl PlanFile {
         if self.release != now.release {
             moved.push(format!("this would be release {} and not {}", now.release, self.release));
         }
+        if self.recreates != now.recreates {
+            let word = |recreates| if recreates { "recreated" } else { "updated service by service" };
+            moved.push(format!(
+                "the stack would be {} and not {}",
+                word(now.recreates),
+                word(self.recreates)
+            ));
+        }
         if wanted && self.wanted != now.wanted {
             moved.push("the stack files, their variables or their images' digests are different".to_owned());
         }
@@ -95,7 +107,14 @@ mod tests {
 
     fn file(release: u64, wanted: &str, live: &[(&str, &str)]) -> PlanFile {
         let live = live.iter().map(|(name, spec)| ((*name).to_owned(), (*spec).to_owned())).collect();
-        PlanFile { format: FORMAT, stack: "shop".into(), release, wanted: wanted.into(), live }
+        PlanFile {
+            format: FORMAT,
+            stack: "shop".into(),
+            release,
+            recreates: release == 4,
+            wanted: wanted.into(),
+            live,
+        }
     }
 
     #[test]
@@ -108,6 +127,7 @@ mod tests {
             then.moved(&now, true),
             [
                 "this would be release 4 and not 3",
+                "the stack would be recreated and not updated service by service",
                 "the stack files, their variables or their images' digests are different",
                 "service `shop_api` was changed",
                 "service `shop_new` is there now",

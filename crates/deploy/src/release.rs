@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::networks::Networks;
 use crate::seal::{SealError, SealKey};
 use crate::source::Source;
 
@@ -43,6 +44,8 @@ pub(crate) type Specs = BTreeMap<String, Option<Value>>;
 struct Sealed {
     specs: Specs,
     wanted: Specs,
+    #[serde(default)]
+    networks: Networks,
 }
 
 /// What a deploy is about to do.
@@ -70,6 +73,9 @@ pub(crate) struct Intent {
     /// What every service was to become, as it was asked for. Sealed.
     #[serde(skip)]
     pub wanted: Specs,
+    /// The stack's networks and those that its services used, as they were. Sealed.
+    #[serde(skip)]
+    pub networks: Networks,
 }
 
 /// How a release ended.
@@ -97,6 +103,9 @@ pub(crate) struct Outcome {
     /// Every service's spec as the engine gave it back, by its full name. Sealed.
     #[serde(skip)]
     pub specs: Specs,
+    /// The stack's networks and those that its services use, as it left them. Sealed.
+    #[serde(skip)]
+    pub networks: Networks,
 }
 
 /// How a release ended.
@@ -176,14 +185,16 @@ pub enum RecordError {
 /// The configs that hold an intent.
 pub(crate) fn intent_parts(stack: &str, intent: &Intent, key: &SealKey) -> Result<Vec<Part>, RecordError> {
     let facts = serde_json::to_value(intent).map_err(|error| RecordError::Encode(error.to_string()))?;
-    let sealed = Sealed { specs: intent.previous.clone(), wanted: intent.wanted.clone() };
+    let (specs, wanted) = (intent.previous.clone(), intent.wanted.clone());
+    let sealed = Sealed { specs, wanted, networks: intent.networks.clone() };
     parts(stack, "intent", intent.number, &facts, &sealed, key)
 }
 
 /// The configs that hold an outcome.
 pub(crate) fn outcome_parts(stack: &str, outcome: &Outcome, key: &SealKey) -> Result<Vec<Part>, RecordError> {
     let facts = serde_json::to_value(outcome).map_err(|error| RecordError::Encode(error.to_string()))?;
-    let sealed = Sealed { specs: outcome.specs.clone(), wanted: Specs::new() };
+    let (specs, networks) = (outcome.specs.clone(), outcome.networks.clone());
+    let sealed = Sealed { specs, wanted: Specs::new(), networks };
     parts(stack, "outcome", outcome.number, &facts, &sealed, key)
 }
 
@@ -252,11 +263,12 @@ pub(crate) fn read(stored: &[Stored], key: Option<&SealKey>) -> Vec<Release> {
         };
         let mut opened = sealed.is_some();
         let sealed = sealed.unwrap_or_default();
-        (intent.previous, intent.wanted) = (sealed.specs, sealed.wanted);
+        (intent.previous, intent.wanted, intent.networks) = (sealed.specs, sealed.wanted, sealed.networks);
         let outcome = records.get(&(number, "outcome")).and_then(|parts| join::<Outcome>(parts, key));
         let outcome = outcome.map(|(mut outcome, sealed)| {
             opened &= sealed.is_some();
-            outcome.specs = sealed.unwrap_or_default().specs;
+            let sealed = sealed.unwrap_or_default();
+            (outcome.specs, outcome.networks) = (sealed.specs, sealed.networks);
             outcome
         });
         let configs = ["intent", "outcome"]
@@ -308,6 +320,10 @@ mod tests {
             creates: vec![("network".into(), "shop_back".into())],
             wanted: previous.clone(),
             previous,
+            networks: Networks::from([(
+                "n1".into(),
+                json!({ "Name": "shop_back", "Options": { "key": "canary" } }),
+            )]),
         }
     }
 

@@ -1,10 +1,13 @@
 //! Putting a stack back as it was: every service from the specs recorded before the first effect, services that were
 //! created removed, services that were removed created again (decision 7). Never from `PreviousSpec`.
 
+mod networks;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use engine::{Api, Error as EngineError, FileKind, Filter, Service, UpdateState};
+use futures_util::future::join_all;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
@@ -12,6 +15,7 @@ use crate::converge::Watch;
 use crate::error::Restored;
 use crate::event::{Event, ServiceEvent, ServiceState, Sink};
 use crate::looks::Looks;
+use crate::networks::{NAMESPACE_LABEL, Networks};
 use crate::plan::is_gate_run;
 use crate::release::Specs;
 use crate::spec::{self, RELEASE_LABEL, same};
@@ -19,7 +23,6 @@ use crate::target::DEFAULT_TIMEOUT;
 use crate::watch::{self, WatchError, Watched};
 use crate::write::{self, REMOVAL, Write};
 
-const NAMESPACE_LABEL: &str = "com.docker.stack.namespace";
 const LOOK: Duration = Duration::from_millis(250);
 
 /// What is put back.
@@ -43,28 +46,63 @@ pub(crate) struct Rollback<'a, A> {
     /// Services of the stock client that gave way to a gate, by full name. A one-shot is put back, and how it fares there is
     /// its own matter: it may have failed again and again before.
     pub one_shots: BTreeSet<&'a str>,
+    /// What a removal of the whole stack has taken away; `None` if there was none.
+    pub removed: Option<&'a Removed>,
     /// Where events go.
     pub sink: Sink<'a>,
+}
+
+/// A stack that was being recreated.
+pub(crate) struct Removed {
+    /// Its networks as they were.
+    pub networks: Networks,
+    /// The names of networks by id, of those too that are gone.
+    pub names: BTreeMap<String, String>,
+    /// The services by their full names, in the order in which they come up.
+    pub waves: Vec<Vec<String>>,
+    /// Networks have been told to go, or may have been.
+    pub cleared: bool,
 }
 
 impl<A: Api> Rollback<'_, A> {
     /// Puts everything back; what could not be is listed with the reason.
     pub(crate) async fn run(&self) -> Restored {
+        let (mut left, mut previous) = (Vec::new(), self.previous.clone());
+        if let Some(removed) = self.removed {
+            left.extend(self.clear(removed).await);
+            left.extend(self.translate(removed, &mut previous).await.err());
+        }
         let looks = &Looks::new(self.api, self.stack);
-        let services = self.previous.iter().map(|(name, spec)| async move {
-            let result = match spec {
-                Some(spec) => self.restore(name, spec, looks).await,
-                None => self.remove(name).await,
-            };
-            result.err().map(|reason| format!("service `{name}`: {reason}"))
-        });
-        let mut left: Vec<String> =
-            futures_util::future::join_all(services).await.into_iter().flatten().collect();
+        for group in self.groups() {
+            let services = group.into_iter().filter_map(|name| Some((name, previous.get(name)?)));
+            let ended = join_all(services.map(|(name, spec)| self.put_back(name, spec.as_ref(), looks))).await;
+            left.extend(ended.into_iter().flatten());
+        }
         if left.is_empty() {
             left.extend(self.remove_gate_of_first_release().await.err());
             left.extend(self.remove_objects().await);
         }
         if left.is_empty() { Restored::Whole } else { Restored::Incomplete(left) }
+    }
+
+    async fn put_back(&self, name: &str, spec: Option<&Value>, looks: &Looks<'_, A>) -> Option<String> {
+        let result = match spec {
+            Some(spec) => self.restore(name, spec, looks).await,
+            None => self.remove(name).await,
+        };
+        result.err().map(|reason| format!("service `{name}`: {reason}"))
+    }
+
+    /// Which services go together: all, unless the whole stack was removed. Then each wave waits for the one before, because
+    /// a service would crash again and again beside a database that is not there yet.
+    fn groups(&self) -> Vec<Vec<&str>> {
+        let all = self.previous.keys().map(String::as_str);
+        let Some(removed) = self.removed else { return vec![all.collect()] };
+        let waves = removed.waves.iter().map(|wave| wave.iter().map(String::as_str).collect());
+        let mut groups: Vec<Vec<&str>> = waves.collect();
+        let placed: BTreeSet<&str> = groups.iter().flatten().copied().collect();
+        groups.push(all.filter(|name| !placed.contains(name)).collect());
+        groups
     }
 
     async fn restore(&self, name: &str, spec: &Value, looks: &Looks<'_, A>) -> Result<(), String> {

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use stackfile::Desired;
 
 use crate::checks::Check;
+use crate::strategy::{IfInUse, Strategy};
 
 mod checks;
 
@@ -22,6 +23,10 @@ pub struct Settings {
     pub environment: Environment,
     /// How many finished releases are kept for rollback, at least one.
     pub keep_releases: usize,
+    /// How a release is carried out where the command line does not say.
+    pub strategy: Strategy,
+    /// What to do when something outside the stack uses networks that would be removed, likewise.
+    pub if_in_use: IfInUse,
     /// The gate.
     pub gate: GateSettings,
     /// What is checked once everything has converged: of `checks`, and of labels.
@@ -76,6 +81,8 @@ impl Default for Settings {
         Self {
             environment: Environment::Production,
             keep_releases: 5,
+            strategy: Strategy::Rolling,
+            if_in_use: IfInUse::Refuse,
             gate: GateSettings::default(),
             checks: Vec::new(),
         }
@@ -98,7 +105,10 @@ struct Reader<'a> {
     problems: Vec<Diagnostic>,
 }
 
-const TOP_KEYS: [&str; 4] = ["environment", "keep-releases", "gate", "checks"];
+/// Keys that say how, and not what: a release is the same whatever they say.
+pub(crate) const KEYS_OF_MANNER: [&str; 2] = ["strategy", "if-in-use"];
+
+const TOP_KEYS: [&str; 6] = ["environment", "keep-releases", "strategy", "if-in-use", "gate", "checks"];
 const GATE_KEYS: [&str; 8] =
     ["service", "extensions", "target", "several-heads", "hooks", "timeout", "config", "command"];
 const HOOK_HELP: &str =
@@ -128,6 +138,17 @@ impl Reader<'_> {
                     self.problem("keep-releases", "is not a number from 1 to 100", "write, for example, 5");
                 }
             }
+        }
+        let word = |key: &str| map.get(key).map(|value| value.as_str().unwrap_or_default());
+        match word("strategy").map(Strategy::from_word) {
+            None => {}
+            Some(Some(strategy)) => settings.strategy = strategy,
+            Some(None) => self.problem("strategy", "is not a strategy", "write rolling or recreate"),
+        }
+        match word("if-in-use").map(IfInUse::from_word) {
+            None => {}
+            Some(Some(choice)) => settings.if_in_use = choice,
+            Some(None) => self.problem("if-in-use", "is not a choice", "write refuse or rolling"),
         }
         if let Some(gate) = map.get("gate") {
             settings.gate = self.gate(gate);

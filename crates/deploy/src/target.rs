@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use stackfile::{Condition, Desired, ObjectBody, ServiceBody};
 
 use crate::order::{Need, Node, Order, OrderError, order};
-use crate::settings::{Settings, TIMEOUT_LABEL, parse_duration};
+use crate::settings::{KEYS_OF_MANNER, Settings, TIMEOUT_LABEL, parse_duration};
 use crate::spec::{self, GATE_LABEL, SPEC_LABEL, hex};
 
 /// How long a service may take to converge where nothing else is said.
@@ -256,6 +256,11 @@ fn digest_of_all(desired: &Desired, services: &BTreeMap<String, Wanted>) -> Stri
     for wanted in services.values() {
         add("service", &wanted.name, &json!(wanted.digest));
     }
-    add("settings", "x-tidegate", desired.extension.as_ref().unwrap_or(&Value::Null));
+    let mut settings = desired.extension.clone().unwrap_or_default();
+    if let Some(settings) = settings.as_object_mut() {
+        settings.retain(|key, _| !KEYS_OF_MANNER.contains(&key.as_str()));
+    }
+    let settings = Some(settings).filter(|settings| *settings != json!({})).unwrap_or_default();
+    add("settings", "x-tidegate", &settings);
     hex(&hash.finalize())
 }

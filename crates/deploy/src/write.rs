@@ -6,10 +6,11 @@
 
 use std::time::Duration;
 
-use engine::{Api, Error as EngineError, Secret, Service, TaskFilter};
+use engine::{Api, Error as EngineError, Secret, Service, Task, TaskFilter};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
+use crate::networks::NAMESPACE_LABEL;
 use crate::spec::{Change, diff};
 
 /// How often a write is tried. With the pauses between, about half a minute: longer than an election.
@@ -116,8 +117,10 @@ pub(crate) async fn create<A: Api>(
     Err(WriteError::NeverStill)
 }
 
-/// How long the tasks of a removed service may take to end.
+/// How long the tasks of a removed service may take to end, beside the time that its spec gives them to stop.
 pub(crate) const REMOVAL: Duration = Duration::from_mins(2);
+/// What a container gets to stop where its spec says nothing (moby, `daemon/stop.go`).
+const GRACE: Duration = Duration::from_secs(10);
 
 /// Why a service that was to be removed is not gone.
 #[derive(Debug, thiserror::Error)]
@@ -129,46 +132,110 @@ pub(crate) enum RemoveError {
     #[error("somebody else changed it meanwhile, so it was not removed")]
     Foreign,
     /// Its tasks go on.
-    #[error("it was removed, but its tasks did not end within {} s", REMOVAL.as_secs())]
-    StillRuns,
+    #[error("it was removed, but its tasks did not end within {seconds} s: {tasks}")]
+    StillRuns {
+        /// Which.
+        tasks: String,
+        /// The bound.
+        seconds: u64,
+    },
+}
+
+/// A service that has been removed, and whose tasks may still run.
+pub(crate) struct Going {
+    id: String,
+    namespace: Option<String>,
+    bound: Duration,
 }
 
 /// Removes a service and returns when its tasks have ended, so that what follows does not run beside them.
-///
-/// A removal that got no answer is compared before it is tried again, like any other write: `may_remove` says whether a
-/// live spec is still one that may go.
 pub(crate) async fn remove_and_wait<A: Api>(
     api: &A,
     id: &str,
     may_remove: &(dyn Fn(&Value) -> bool + Send + Sync),
 ) -> Result<(), RemoveError> {
+    match remove(api, id, may_remove).await? {
+        Some(going) => gone(api, &going).await,
+        None => Ok(()),
+    }
+}
+
+/// Removes a service; `None` if there is none. Its tasks end later.
+///
+/// A removal that got no answer is compared before it is tried again, like any other write: `may_remove` says whether a
+/// live spec is still one that may go.
+pub(crate) async fn remove<A: Api>(
+    api: &A,
+    id: &str,
+    may_remove: &(dyn Fn(&Value) -> bool + Send + Sync),
+) -> Result<Option<Going>, RemoveError> {
     let begun = Instant::now();
     let patient = |error: &EngineError| error.is_transient() && begun.elapsed() < REMOVAL;
-    let mut pause = PAUSE;
+    let (mut pause, mut going) = (PAUSE, None);
     loop {
+        match api.service(id).await {
+            Ok(None) => return Ok(going),
+            Ok(Some(live)) if may_remove(&live.spec) => going = Some(Going::of(&live)),
+            Ok(Some(_)) => return Err(RemoveError::Foreign),
+            Err(error) if patient(&error) => {
+                back_off(&mut pause).await;
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        }
         match api.remove_service(id).await {
-            Ok(_) => break,
+            Ok(_) => return Ok(going),
             Err(error) if patient(&error) => back_off(&mut pause).await,
             Err(error) => return Err(error.into()),
         }
-        match api.service(id).await {
-            Ok(None) => break,
-            Ok(Some(live)) if may_remove(&live.spec) => {}
-            Ok(Some(_)) => return Err(RemoveError::Foreign),
-            Err(error) if patient(&error) => {}
-            Err(error) => return Err(error.into()),
-        }
     }
+}
+
+/// Returns when the tasks of a removed service have ended. A removed service is not found by its id any more, and its tasks
+/// only by the label that they have of it (measured).
+pub(crate) async fn gone<A: Api>(api: &A, going: &Going) -> Result<(), RemoveError> {
+    let begun = Instant::now();
+    let filter = going.namespace.as_ref().map_or_else(TaskFilter::default, |stack| TaskFilter::stack(stack));
     loop {
-        match api.tasks(&TaskFilter::service(id)).await {
-            Ok(tasks) if tasks.iter().all(|task| task.status.state.is_final()) => return Ok(()),
-            Ok(_) if begun.elapsed() >= REMOVAL => return Err(RemoveError::StillRuns),
-            Ok(_) => {}
-            Err(error) if patient(&error) => {}
+        match api.tasks(&filter).await {
+            Ok(mut tasks) => {
+                tasks.retain(|task| task.service_id == going.id && !task.status.state.is_final());
+                if tasks.is_empty() {
+                    return Ok(());
+                }
+                if begun.elapsed() >= going.bound {
+                    let (tasks, seconds) = (named(api, &tasks).await, going.bound.as_secs());
+                    return Err(RemoveError::StillRuns { tasks, seconds });
+                }
+            }
+            Err(error) if error.is_transient() && begun.elapsed() < going.bound => {}
             Err(error) => return Err(error.into()),
         }
         sleep(LOOK).await;
     }
+}
+
+impl Going {
+    fn of(service: &Service) -> Self {
+        let grace =
+            service.spec.pointer("/TaskTemplate/ContainerSpec/StopGracePeriod").and_then(Value::as_u64);
+        Self {
+            id: service.id.clone(),
+            namespace: service.label(NAMESPACE_LABEL).map(str::to_owned),
+            bound: REMOVAL + grace.map_or(GRACE, Duration::from_nanos),
+        }
+    }
+}
+
+/// Tasks, each with its node, as far as the engine tells.
+pub(crate) async fn named<A: Api>(api: &A, tasks: &[Task]) -> String {
+    let nodes = api.nodes().await.unwrap_or_default();
+    let name = |task: &Task| {
+        let node = nodes.iter().find(|node| Some(&node.id) == task.node_id.as_ref());
+        let node = node.map_or_else(|| "no node".to_owned(), |node| format!("node `{}`", node.hostname()));
+        format!("task {} on {node} is still {}", task.id, task.status.state)
+    };
+    tasks.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
 /// A read's answer; `None` after a pause where the engine has none at this moment.

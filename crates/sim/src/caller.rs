@@ -195,6 +195,16 @@ impl Sim {
         self.world().drain_slowly(service, time);
     }
 
+    /// Somebody runs a container on a network. Returns whether there is such a network and containers can be attached to it.
+    pub fn attach(&self, network: &str, container: &str) -> bool {
+        self.world().attach(network, container)
+    }
+
+    /// Somebody removes such a container.
+    pub fn detach(&self, container: &str) {
+        self.world().detach(container);
+    }
+
     /// The services on which a caller has replaced or removed what somebody else had written, in order.
     pub fn overwritten(&self) -> Vec<String> {
         self.world().overwritten.clone()

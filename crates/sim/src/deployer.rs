@@ -13,7 +13,7 @@ use jiff::Timestamp;
 pub fn options(run: &str) -> Options {
     Options {
         resolve_image: ResolveImage::Never,
-        plan: PlanOptions { on_drift: OnDrift::Stop, prune: false, parallel: None },
+        plan: PlanOptions { on_drift: OnDrift::Stop, ..PlanOptions::default() },
         wait_lease: Duration::from_mins(5),
         timeout: None,
         registry_auth: BTreeMap::new(),

@@ -5,6 +5,7 @@
 //! `restart.rs` its restart supervisor, `lifecycle.rs` its agents, `placement.rs` its scheduler.
 
 pub(crate) mod answer;
+mod attachment;
 mod check;
 mod control;
 mod file_object;
@@ -29,6 +30,7 @@ use engine::Event;
 use crate::behaviour::{Behaviour, StandIn, without_digest};
 use crate::clock::moment;
 use crate::rng::Rng;
+use attachment::Attachment;
 use lifecycle::Step;
 pub(crate) use node::Node;
 use record::{File, Network, Service, Task};
@@ -60,6 +62,7 @@ pub(crate) struct World {
     tasks: BTreeMap<u64, Task>,
     tasks_of: BTreeMap<String, BTreeSet<u64>>,
     networks: BTreeMap<String, Network>,
+    attachments: Vec<Attachment>,
     files: BTreeMap<String, File>,
     agenda: BTreeMap<(Duration, u64), Due>,
 }
@@ -95,6 +98,7 @@ impl World {
             tasks: BTreeMap::new(),
             tasks_of: BTreeMap::new(),
             networks: BTreeMap::new(),
+            attachments: Vec::new(),
             files: BTreeMap::new(),
             agenda: BTreeMap::new(),
         };

@@ -75,6 +75,32 @@ fn an_edit_after_any_write_of_a_failing_release_is_kept() {
     }
 }
 
+/// A release that recreates the stack: killed around its writes, with faults at them, and bad in each of the ways.
+#[test]
+fn a_stack_that_is_recreated_breaks_no_invariant() {
+    let begun = Instant::now();
+    let bad =
+        ["good", "gate-fails", "gate-lies", "api-crashes", "api-unhealthy", "worker-missing", "mail-crashes"];
+    let bad = bad.iter().map(|release| format!("strategy=recreate,release={release}"));
+    let attacked = (1..60).flat_map(|write| {
+        [
+            "crash-before-w#,same-machine",
+            "w#:lost-answer",
+            "w#:no-leader",
+            "release=api-crashes,crash-after-w#,same-machine",
+        ]
+        .map(|fault| format!("strategy=recreate,{}", fault.replace('#', &write.to_string())))
+    });
+    for faults in bad.chain(attacked) {
+        let list: Faults = faults.parse().unwrap_or_else(|error| panic!("{error}"));
+        let broken = play(0, &list);
+        assert!(broken.is_empty(), "{faults}: {broken:#?}");
+        if begun.elapsed() > 3 * BUDGET {
+            return;
+        }
+    }
+}
+
 #[test]
 fn a_seed_replays_exactly() {
     for seed in [1, 7, 23] {

@@ -113,6 +113,33 @@ async fn a_change_of_mode_replaces_the_service_and_its_failure_puts_it_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_service_that_is_replaced_has_ended_before_the_new_one_starts() {
+    let sim = Sim::new(5);
+    let text = |mode: &str| {
+        format!(
+            "services:\n  api: {{ image: 'api:1', stop_grace_period: 1m, deploy: {{ mode: {mode} }} }}\n  \
+             other: {{ image: 'other:1' }}\n"
+        )
+    };
+    sim.behave("api:1", Behaviour::default().stops_in(Duration::from_secs(9)));
+    deploy_text(&sim, &text("replicated"), "first").await.unwrap();
+    let caller = sim.another();
+    let moments = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&moments);
+    caller.on_call(move |sim, call| {
+        if call.what.starts_with("remove the service ") || call.what == "create the service shop_api" {
+            seen.lock().unwrap().push(sim.now());
+        }
+    });
+    deploy_text(&caller, &text("global"), "second").await.unwrap();
+    let moments = moments.lock().unwrap().clone();
+    assert!(
+        moments.len() == 2 && moments[1].saturating_sub(moments[0]) >= Duration::from_secs(9),
+        "{moments:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_more_services_go_at_once_than_asked() {
     for (parallel, most) in [(Some(2), 2), (None, 6)] {
         let sim = Sim::new(4);

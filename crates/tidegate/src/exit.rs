@@ -38,6 +38,8 @@ pub enum Code {
     Changes = 14,
     /// `check` found what `--level` fails for.
     Findings = 15,
+    /// Something outside the stack uses networks that `recreate` would remove; nothing was changed.
+    InUse = 16,
 }
 
 /// How a command fails: what happened to what, what to do next, and the code.

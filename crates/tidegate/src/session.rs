@@ -98,6 +98,7 @@ pub fn failure(error: Error) -> Failure {
             (Code::Input, Vec::new(), Vec::new())
         }
         Error::Foreign { foreign } => (Code::Foreign, Vec::new(), output::plan::foreign_lines(foreign)),
+        Error::InUse { .. } => (Code::InUse, Vec::new(), vec!["nothing was changed".to_owned()]),
         Error::LeaseHeld { .. } | Error::LeaseLost { .. } => (Code::Lease, Vec::new(), Vec::new()),
         Error::Record(_) => (Code::Internal, Vec::new(), Vec::new()),
         Error::Gate { log, restored, .. } => (ended(restored, Code::Gate), log.clone(), left(restored)),

@@ -3,6 +3,7 @@
 //! Unchanged services are not touched (decision 6); a foreign change stops the plan unless the operator says
 //! otherwise (decision 5); a plan with nothing in it writes nothing (invariant 8).
 
+pub(crate) mod recreate;
 mod undo;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,9 +14,13 @@ use serde_json::Value;
 
 use crate::gate;
 use crate::live::{FileState, Live};
+use crate::networks::{self, Networks};
 use crate::release::{Outcome, Release, Specs, State};
 use crate::spec::{self, Change, RELEASE_LABEL, SPEC_LABEL, covers, same};
+use crate::strategy::{IfInUse, Strategy};
 use crate::target::{Target, Wanted};
+use recreate::Recreation;
+pub use recreate::{NetworkSummary, RecreateSummary};
 use undo::undo;
 
 /// What to do about a change that somebody else made.
@@ -39,6 +44,10 @@ pub struct PlanOptions {
     pub prune: bool,
     /// How many services of a wave go at the same time; `None` for all of them.
     pub parallel: Option<std::num::NonZeroUsize>,
+    /// How the release is carried out; `None` leaves it to the stack file.
+    pub strategy: Option<Strategy>,
+    /// What to do when something outside the stack uses networks that would be removed; `None` leaves it to the stack file.
+    pub if_in_use: Option<IfInUse>,
 }
 
 /// What a deploy would do.
@@ -74,6 +83,12 @@ pub struct Plan {
     pub in_force: Option<u64>,
     /// Nothing is to be done.
     pub empty: bool,
+    /// The networks that everything goes back to if it fails, and the names of the others that services used.
+    pub(crate) networks: Networks,
+    /// The names of networks by id, of those too that are gone.
+    pub(crate) network_names: BTreeMap<String, String>,
+    /// How the stack is recreated; `None` to go service by service.
+    pub(crate) recreate: Option<Recreation>,
 }
 
 /// Services that go together.
@@ -107,7 +122,8 @@ pub enum Action {
         /// In what.
         changes: Vec<Change>,
     },
-    /// It has another mode (replicated, global, a job), which the engine cannot change: it is removed and made again.
+    /// It is removed and made again: it has another mode (replicated, global, a job), which the engine cannot change, or the
+    /// stack is recreated.
     Replace {
         /// What is different.
         changes: Vec<Change>,
@@ -157,6 +173,8 @@ pub struct PlanSummary {
     pub warnings: Vec<String>,
     /// What becomes of it if it fails, and what cannot be taken back.
     pub undo: Vec<String>,
+    /// How the stack is recreated, if it is.
+    pub recreate: Option<RecreateSummary>,
 }
 
 /// A wave as output shows it.
@@ -205,6 +223,7 @@ impl Plan {
             reasons: target.order.reasons.clone(),
             warnings: self.warnings.clone(),
             undo: self.undo.clone(),
+            recreate: self.recreate.as_ref().map(|recreation| recreation.summary(target, self)),
         }
     }
 }
@@ -234,7 +253,13 @@ pub(crate) fn plan(target: &Target, live: &Live, options: PlanOptions) -> Plan {
         previous: previous(target, live, interrupted),
         in_force: history.settled.map(|outcome| outcome.number),
         empty: false,
+        networks: before(live, interrupted),
+        network_names: BTreeMap::new(),
+        recreate: None,
     };
+    let recorded = plan.networks.iter().map(|(id, body)| (id.clone(), networks::name(body).to_owned()));
+    plan.network_names =
+        live.former_networks.clone().into_iter().chain(recorded).chain(live.networks.clone()).collect();
     plan.foreign = foreign(live);
     if history.sealed {
         plan.warnings.push(
@@ -253,6 +278,7 @@ pub(crate) fn plan(target: &Target, live: &Live, options: PlanOptions) -> Plan {
     }
     orphans(target, live, options, &mut plan);
     waves(target, live, &history, options.on_drift == OnDrift::Keep, &mut plan);
+    recreate::decide(target, live, options, &mut plan);
     plan.undo = undo(target, &plan, live);
     plan
 }
@@ -321,11 +347,20 @@ fn settled(releases: &[Release]) -> Option<&Outcome> {
 
 fn creates(target: &Target, live: &Live) -> Vec<(&'static str, String)> {
     let networks = target.networks.iter().map(|(name, _)| ("network", name));
-    let networks = networks.filter(|(_, name)| live.network_in_use(name).is_none());
+    let networks = networks.filter(|(_, name)| is_to_make(target, live, name));
     let secrets = target.secrets.iter().map(|object| ("secret", &object.name));
     let configs = target.configs.iter().map(|object| ("config", &object.name));
     let files = secrets.chain(configs).filter(|(kind, name)| !live.has(kind, name));
     networks.chain(files).map(|(kind, name)| (kind, name.clone())).collect()
+}
+
+/// Whether a network has to be made: one that no service uses may be going, so it is made anew. Going back to an earlier
+/// release, whose specs name it by its id, it is left alone.
+pub(crate) fn is_to_make(target: &Target, live: &Live, name: &str) -> bool {
+    match target.returns_to {
+        Some(_) => !live.has("network", name),
+        None => live.network_in_use(name).is_none(),
+    }
 }
 
 /// The secrets and configs that are there in a certain state.
@@ -349,6 +384,15 @@ fn previous(target: &Target, live: &Live, interrupted: Option<&Release>) -> Spec
     }
     previous.retain(|_, spec| spec.as_ref().is_none_or(|spec| !is_gate_run(spec)));
     previous
+}
+
+/// The networks that a failed release goes back to, by the same rule.
+fn before(live: &Live, interrupted: Option<&Release>) -> Networks {
+    let recorded = interrupted.filter(|release| release.opened && !release.intent.networks.is_empty());
+    match recorded {
+        Some(release) => release.intent.networks.clone(),
+        None => live.networks_of(live.services.values()),
+    }
 }
 
 /// A service that is one run of a gate, not a service of the stack file.

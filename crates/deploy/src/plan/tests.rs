@@ -80,6 +80,7 @@ fn release(number: u64, digest: &str, previous: Specs, outcome: Option<(State, S
             creates: Vec::new(),
             previous,
             wanted: Specs::new(),
+            networks: BTreeMap::new(),
         },
         outcome: outcome.map(|(state, specs)| Outcome {
             number,
@@ -92,6 +93,7 @@ fn release(number: u64, digest: &str, previous: Specs, outcome: Option<(State, S
             rows: None,
             applied: Vec::new(),
             specs,
+            networks: BTreeMap::new(),
         }),
         opened: true,
         configs: Vec::new(),
@@ -168,7 +170,7 @@ fn a_foreign_change_is_seen_even_in_a_field_the_stack_file_does_not_set() {
         assert_eq!(plan.foreign.len(), 1, "{}", edit.0);
         assert!(!plan.foreign[0].changes.is_empty());
         // Overwriting it is then an update, not "unchanged".
-        let options = PlanOptions { on_drift: OnDrift::Overwrite, prune: false, parallel: None };
+        let options = PlanOptions { on_drift: OnDrift::Overwrite, ..PlanOptions::default() };
         assert_eq!(actions(&super::plan(&target("app:2"), &live, options))[0], ("db", "update"));
     }
 }
@@ -216,8 +218,7 @@ fn services_that_the_file_no_longer_has_are_named_and_removed_only_when_asked() 
     live.services.insert("shop_old".into(), json!({ "Name": "shop_old" }));
     let kept = plan(&target("app:1"), &live, PlanOptions::default());
     assert!(kept.empty && kept.warnings.iter().any(|warning| warning.contains("shop_old")));
-    let pruned =
-        plan(&target("app:1"), &live, PlanOptions { prune: true, on_drift: OnDrift::Stop, parallel: None });
+    let pruned = plan(&target("app:1"), &live, PlanOptions { prune: true, ..PlanOptions::default() });
     assert_eq!(pruned.removes, ["shop_old"]);
     assert!(!pruned.empty);
 }

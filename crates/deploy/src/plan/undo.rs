@@ -23,6 +23,13 @@ pub(super) fn undo(target: &Target, plan: &Plan, live: &Live) -> Vec<String> {
                 .to_owned(),
         );
     }
+    if plan.recreate.is_some() {
+        lines.push(
+            "if it fails after the removal, networks are made again with the addresses they had, and services from their \
+             specs: they are down until then"
+                .to_owned(),
+        );
+    }
     let removed = |name: &String| plan.previous.get(name).is_some_and(Option::is_some);
     if plan.removes.iter().any(removed) {
         lines.push("services that are removed are made again if it fails, with new tasks".to_owned());

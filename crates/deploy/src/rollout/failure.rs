@@ -28,16 +28,8 @@ impl<A: Api> Rollout<'_, A> {
         if self.touched(&stop) {
             (self.sink)(Event::RollingBack { reason: reason.clone() });
         }
-        let number = release.to_string();
-        let is_of_release = |name: &str, live: &Value| match self.written().get(name) {
-            Some(written) => same(written, live),
-            // A write whose answer was lost. The label tells it from what was there before; an edit by hand of
-            // what this release did not write keeps an older one.
-            None => self.target.services.get(name).is_some_and(|wanted| {
-                spec::label(live, RELEASE_LABEL) == Some(number.as_str())
-                    && covers(&wanted.labelled(), &self.live.localise(live))
-            }),
-        };
+        let is_of_release = |name: &str, live: &Value| self.is_of_release(name, live);
+        let removed = self.begin_way_back(crossed.as_ref()).await;
         let rollback = Rollback {
             api: self.api,
             stack: &self.target.stack,
@@ -47,6 +39,7 @@ impl<A: Api> Rollout<'_, A> {
             is_of_release: &is_of_release,
             number: release,
             keys: self.target.services.values().map(|w| (w.name.as_str(), w.key.as_str())).collect(),
+            removed: removed.as_ref(),
             one_shots: self.target.services.values().filter(|w| w.gate).map(|w| w.name.as_str()).collect(),
             sink: self.sink,
         };
@@ -82,6 +75,21 @@ impl<A: Api> Rollout<'_, A> {
 }
 
 impl<A> Rollout<'_, A> {
+    /// Whether a live spec is what this release has written.
+    pub(super) fn is_of_release(&self, name: &str, live: &Value) -> bool {
+        match self.written().get(name) {
+            Some(written) if same(written, live) => true,
+            // After a removal and a creation what was lost may be either.
+            Some(_) if self.plan.recreate.is_none() => false,
+            // A write whose answer was lost. The label tells it from what was there before; an edit by hand of
+            // what this release did not write keeps an older one.
+            _ => self.target.services.get(name).is_some_and(|wanted| {
+                spec::label(live, RELEASE_LABEL) == Some(self.plan.number.to_string().as_str())
+                    && covers(&wanted.labelled(), &self.live.localise(live))
+            }),
+        }
+    }
+
     /// Whether anything may have to be put back: before a gate that mostly is nothing.
     fn touched(&self, stop: &Stop) -> bool {
         let before_gate =

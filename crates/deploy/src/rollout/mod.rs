@@ -5,10 +5,12 @@ mod checks;
 mod failure;
 mod objects;
 mod records;
+mod recreate;
 mod services;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use engine::Api;
@@ -26,12 +28,13 @@ use crate::gate_run::{self, GateRun};
 use crate::interrupt::Wish;
 use crate::live::Live;
 use crate::looks::Looks;
-use crate::plan::{Plan, PlannedService, PlannedWave};
+use crate::plan::{Action, Plan, PlanOptions, PlannedService, PlannedWave};
 use crate::release::State;
 use crate::seal::SealKey;
 use crate::spec::{self, SEAL_LABEL, SPEC_LABEL};
 use crate::target::Target;
 use crate::write::WriteError;
+pub(crate) use recreate::remove_network;
 
 /// One release on its way.
 pub(crate) struct Rollout<'a, A> {
@@ -51,10 +54,14 @@ pub(crate) struct Rollout<'a, A> {
     pub sink: Sink<'a>,
     /// Configs to look for beside those of the stack: full names.
     pub configs: Vec<String>,
+    /// How to plan.
+    pub how: PlanOptions,
     /// The specs that this release wrote, by full name, as the engine gave them back right after.
     pub written: Mutex<BTreeMap<String, Value>>,
     /// The objects that this release made: kind and full name.
     pub made: Mutex<Vec<(String, String)>>,
+    /// Networks of the stack have been told to go.
+    pub cleared: AtomicBool,
 }
 
 /// Why the waves stopped.
@@ -113,11 +120,13 @@ impl<A: Api> Rollout<'_, A> {
     }
 
     async fn waves(&mut self, crossed: &mut Option<Crossed>) -> Result<(), Stop> {
-        self.objects().await?;
-        let waves = std::mem::take(&mut self.plan.waves);
-        let result = self.each_wave(&waves, crossed).await;
-        self.plan.waves = waves;
-        result?;
+        if let Some(recreation) = self.plan.recreate.clone() {
+            self.recreate(&recreation, crossed).await?;
+        } else {
+            self.networks().await?;
+            self.files().await?;
+            self.each_wave(&self.plan.waves, crossed).await?;
+        }
         if self.options.ask_checks {
             self.checks().await?;
         }
@@ -175,6 +184,9 @@ impl<A: Api> Rollout<'_, A> {
 
     async fn gate(&self, planned: &PlannedService) -> Result<Option<Crossed>, Stop> {
         let Some(wanted) = self.target.services.get(&planned.name) else { return Ok(None) };
+        if planned.action == Action::Skip {
+            return Ok(None);
+        }
         self.may_go_on().await?;
         let name = gate::service_name(&wanted.name, self.plan.number);
         if !planted!(OldGateLeft) {

@@ -10,22 +10,29 @@ use super::Rollout;
 use crate::error::Error;
 use crate::event::Event;
 use crate::live::{FileState, Live};
+use crate::networks::NAMESPACE_LABEL;
 use crate::observe;
+use crate::plan::is_to_make;
+use crate::plan::recreate::is_recorded;
 use crate::relabel::OTHER_CONTENT;
 
 /// How long a network may take to go: as long as its last tasks may take to end.
 const NETWORK_GOING: Duration = Duration::from_mins(2);
-const NAMESPACE_LABEL: &str = "com.docker.stack.namespace";
 const LOOK: Duration = Duration::from_millis(250);
 
 impl<A: Api> Rollout<'_, A> {
-    /// Networks, then secrets and configs, which services refer to by id.
-    pub(super) async fn objects(&mut self) -> Result<(), Error> {
+    /// The networks that are wanted and that no service uses.
+    pub(super) async fn networks(&self) -> Result<(), Error> {
         for (name, body) in &self.target.networks {
-            if self.live.network_in_use(name).is_none() {
+            if is_to_make(self.target, &self.live, name) {
                 self.replace_network(name, body).await?;
             }
         }
+        Ok(())
+    }
+
+    /// Secrets and configs, which services refer to by id.
+    pub(super) async fn files(&mut self) -> Result<(), Error> {
         for kind in [FileKind::Secret, FileKind::Config] {
             let wanted = match kind {
                 FileKind::Secret => &self.target.secrets,
@@ -43,8 +50,15 @@ impl<A: Api> Rollout<'_, A> {
                 }
             }
         }
+        self.refresh().await
+    }
+
+    /// Reads the objects again: those that were made have ids now.
+    pub(super) async fn refresh(&mut self) -> Result<(), Error> {
         let fresh = observe::live(self.api, &self.target.stack, &self.configs).await?;
         self.live.networks = fresh.networks;
+        self.live.own_networks = fresh.own_networks;
+        self.live.former_networks = fresh.former_networks;
         self.live.secrets = fresh.secrets;
         self.live.configs = fresh.configs;
         Ok(())
@@ -121,6 +135,10 @@ impl<A: Api> Rollout<'_, A> {
     pub(super) fn created(&self) -> Vec<(String, String)> {
         let earlier = self.live.releases.last().filter(|release| release.outcome.is_none());
         let earlier = earlier.into_iter().flat_map(|release| release.intent.creates.clone());
-        earlier.chain(self.made().iter().cloned()).collect()
+        let mut created: Vec<(String, String)> = earlier.chain(self.made().iter().cloned()).collect();
+        // What was there before is put back, and stays.
+        let before = |name: &str| is_recorded(self.plan.networks.values(), &self.target.stack, name);
+        created.retain(|(kind, name)| kind != "network" || !before(name));
+        created
     }
 }

@@ -10,6 +10,7 @@ use super::Rollout;
 use crate::error::Error;
 use crate::gate::Crossed;
 use crate::keep;
+use crate::mark::Mark;
 use crate::naming::{self, NAME_LABEL};
 use crate::plan::is_gate_run;
 use crate::release::{self, Intent, Outcome, Part, Release, Specs, State};
@@ -38,6 +39,7 @@ impl<A: Api> Rollout<'_, A> {
                 .collect(),
             previous: self.plan.previous.clone(),
             wanted: self.wanted(),
+            networks: self.plan.networks.clone(),
         };
         self.write_parts(release::intent_parts(&self.target.stack, &intent, &self.key)?).await
     }
@@ -122,6 +124,10 @@ impl<A: Api> Rollout<'_, A> {
                 .collect(),
             rows: crossed.and_then(|crossed| crossed.rows.clone()),
             applied: crossed.map(|crossed| crossed.applied.clone()).unwrap_or_default(),
+            networks: match state {
+                State::Succeeded => self.live.networks_of(specs.values().flatten()),
+                State::RolledBack | State::Incomplete => self.plan.networks.clone(),
+            },
             specs,
         };
         self.write_parts(release::outcome_parts(&self.target.stack, &outcome, &self.key)?).await
@@ -137,9 +143,14 @@ impl<A: Api> Rollout<'_, A> {
             .flatten()
             .map(|number| number.to_string())
             .collect();
-        for service in self.api.services(&Filter::stack(&self.target.stack)).await? {
+        let services = self.api.services(&Filter::stack(&self.target.stack)).await?;
+        let there = services.iter().any(|service| !is_gate_run(&service.spec));
+        for service in services {
             let release = service.label(RELEASE_LABEL).unwrap_or_default();
+            // A mark has the key for the records, which nothing else may have left.
+            let mark = Mark::read(&service.spec).is_some();
             let old_run = is_gate_run(&service.spec) && !kept.iter().any(|number| number == release);
+            let old_run = if mark { there } else { old_run };
             let stock = state == State::Succeeded
                 && self.target.services.get(service.name()).is_some_and(|wanted| wanted.gate);
             if old_run || stock {

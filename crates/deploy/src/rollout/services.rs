@@ -41,6 +41,12 @@ impl<A: Api> Rollout<'_, A> {
                     _ => Ok(service),
                 }
             }
+            // A run that was interrupted has made it, or was putting it back.
+            (Action::Replace { .. }, Some(service))
+                if spec::mode(&service.spec) == spec::mode(&wanted.body) =>
+            {
+                self.update(wanted, &body, &is_ours).await
+            }
             (Action::Replace { .. }, Some(service)) => {
                 self.make_room(planned, &service).await?;
                 write::create(self.api, &wanted.name, &body, wanted.auth.as_ref(), is_ours).await
@@ -61,13 +67,8 @@ impl<A: Api> Rollout<'_, A> {
         }
     }
 
-    /// Removes a service whose mode changes, unless it is the wanted one already: a run that was interrupted here has
-    /// replaced it.
+    /// Removes a service whose mode changes.
     async fn make_room(&self, planned: &PlannedService, service: &Service) -> Result<(), Stop> {
-        let Some(wanted) = self.target.services.get(&planned.name) else { return Ok(()) };
-        if spec::mode(&service.spec) == spec::mode(&wanted.body) {
-            return Ok(());
-        }
         let base = self.plan.base.get(&planned.name);
         if !base.is_some_and(|base| same(base, &service.spec)) {
             let changes = base.map(|base| spec::diff(base, &service.spec)).unwrap_or_default();
@@ -83,7 +84,7 @@ impl<A: Api> Rollout<'_, A> {
 
     /// Whether a service is what it was before the release though it was not when the plan was made: after an interrupted
     /// release Swarm itself may have put it back in the meantime.
-    fn is_back(&self, name: &str, live: &Value) -> bool {
+    pub(super) fn is_back(&self, name: &str, live: &Value) -> bool {
         let previous = self.plan.previous.get(name).and_then(Option::as_ref);
         let base = self.plan.base.get(name);
         previous.is_some_and(|previous| same(previous, live)) && !base.is_some_and(|base| same(base, live))
@@ -135,7 +136,17 @@ impl<A: Api> Rollout<'_, A> {
         if unchanged && self.plan.in_force.is_some() && !self.plan.resumes {
             watch = watch.left_alone();
         }
-        match watch::converge(looks, &watched, watch, self.sink).await {
+        self.watched(&watched, watch, looks).await
+    }
+
+    /// Waits until a service has converged; a service that does not is told with its log.
+    pub(super) async fn watched(
+        &self,
+        watched: &Watched<'_>,
+        watch: Watch,
+        looks: &Looks<'_, A>,
+    ) -> Result<(), Stop> {
+        match watch::converge(looks, watched, watch, self.sink).await {
             Ok(()) => Ok(()),
             Err(WatchError::Engine(error)) => Err(error.into()),
             Err(WatchError::Trouble(trouble)) => {
@@ -143,7 +154,7 @@ impl<A: Api> Rollout<'_, A> {
                     Some(task) => watch::last_lines(self.api, task).await,
                     None => Vec::new(),
                 };
-                let reason = format!("service `{}`: {trouble}", wanted.key);
+                let reason = format!("service `{}`: {trouble}", watched.key);
                 Err(Stop::Service { reason, hint: Some(trouble.hint()), log })
             }
         }

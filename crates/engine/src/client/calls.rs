@@ -64,6 +64,7 @@ impl Api for Client {
             ("service", filter.services.clone()),
             ("label", label_filter(&filter.labels)),
             ("desired-state", states),
+            ("runtime", if filter.attachments { vec!["attachment".to_owned()] } else { Vec::new() }),
         ]);
         let tasks: Result<Vec<Task>, Error> = self.get(&Call::read("list the tasks"), target).await;
         // The engine resolves the services named in the filter first, and answers 404 when one has been removed meanwhile.

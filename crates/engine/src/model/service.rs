@@ -56,6 +56,14 @@ impl Service {
         self.spec.get("Labels")?.get(key)?.as_str()
     }
 
+    /// The networks that its tasks join: their ids.
+    pub fn networks(&self) -> impl Iterator<Item = &str> {
+        // Clients of API versions before 1.25 write them beside the template.
+        let lists = ["/TaskTemplate/Networks", "/Networks"].into_iter();
+        let networks = lists.filter_map(|list| self.spec.pointer(list)?.as_array()).flatten();
+        networks.filter_map(|network| network.get("Target")?.as_str())
+    }
+
     /// The image, with its digest if that was resolved.
     pub fn image(&self) -> &str {
         text_at(&self.spec, "/TaskTemplate/ContainerSpec/Image")

@@ -56,6 +56,17 @@ impl Task {
         text_at(&self.spec, "/ContainerSpec/Image")
     }
 
+    /// The networks that it joins: their ids.
+    pub fn networks(&self) -> impl Iterator<Item = &str> {
+        let list = self.spec.get("Networks").and_then(Value::as_array);
+        list.into_iter().flatten().filter_map(|network| network.get("Target")?.as_str())
+    }
+
+    /// Of an attachment: the container that is attached.
+    pub fn attached_container(&self) -> Option<&str> {
+        self.spec.pointer("/NetworkAttachmentSpec/ContainerID")?.as_str()
+    }
+
     /// Whether the managers want the task up, or run to completion.
     pub fn is_wanted(&self) -> bool {
         self.desired_state <= TaskState::Complete
@@ -229,6 +240,9 @@ pub struct TaskFilter {
     pub labels: Vec<(String, String)>,
     /// What the managers want of the task. The engine knows only running, shutdown and accepted here.
     pub desired_states: Vec<TaskState>,
+    /// Instead of the tasks of services those by which containers that belong to no service are attached to networks, on
+    /// whichever node (the runtime `attachment`, which the engine lists only when asked; measured on 20.10.24).
+    pub attachments: bool,
 }
 
 impl TaskFilter {
@@ -241,6 +255,11 @@ impl TaskFilter {
     pub fn stack(name: &str) -> Self {
         let labels = vec![("com.docker.stack.namespace".to_owned(), name.to_owned())];
         Self { labels, ..Self::default() }
+    }
+
+    /// The attachments of containers that belong to no service.
+    pub fn attachments() -> Self {
+        Self { attachments: true, ..Self::default() }
     }
 
     /// The same, but only tasks that the managers want in this state.

@@ -14,6 +14,7 @@
 //! | `noop-api@3000` | somebody writes the spec that the service has, once more |
 //! | `fail-api@3000` | a running task of the service fails |
 //! | `drain-api=3000` | the tasks that the service has take 3,000 ms to stop |
+//! | `strategy=recreate` | the attacked release recreates the stack; no seed does that by itself |
 //! | `then=1` | the next command deploys this release instead of the attacked one |
 
 use std::fmt;
@@ -96,6 +97,8 @@ pub enum Item {
     Release(Second),
     /// The release that the next command deploys.
     Then(u32),
+    /// The attacked release recreates the stack.
+    Recreate,
     /// What happens to one call of the attacked deployer.
     Call(When, Fault),
     /// Where it is killed. [`Halt::At`] counts from its begin.
@@ -163,6 +166,7 @@ impl fmt::Display for Item {
                 Halt::At(moment) => write!(f, "crash@{}", moment.as_millis()),
             },
             Self::SameMachine => f.write_str("same-machine"),
+            Self::Recreate => f.write_str("strategy=recreate"),
             Self::Rival(at) => write!(f, "rival@{at}"),
             Self::Edit(service, at) => write!(f, "edit-{}@{at}", victim(service)),
             Self::EditAfter(service, write) => write!(f, "edit-{}@w{write}", victim(service)),
@@ -190,6 +194,9 @@ impl FromStr for Item {
 fn parse(text: &str) -> Option<Item> {
     if text == "same-machine" {
         return Some(Item::SameMachine);
+    }
+    if text == "strategy=recreate" {
+        return Some(Item::Recreate);
     }
     if let Some(halt) = text.strip_prefix("crash").and_then(parse_halt) {
         return Some(Item::Crash(halt));

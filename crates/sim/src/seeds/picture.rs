@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use engine::{Api, Error, Filter, TaskFilter, TaskState};
+use engine::{Api, Error, Filter, Network, TaskFilter, TaskState};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -29,10 +29,12 @@ struct Seen {
 impl Picture {
     pub(super) async fn take(sim: &Sim) -> Result<Self, Error> {
         let mut pictured = BTreeMap::new();
-        for service in sim.services(&Filter::stack(STACK)).await? {
-            if service.name().starts_with("shop_migrate") {
+        let networks = sim.networks(&Filter::stack(STACK)).await?;
+        for mut service in sim.services(&Filter::stack(STACK)).await? {
+            if service.name().starts_with("shop_migrate") || service.name().starts_with("shop_recreate-r") {
                 continue;
             }
+            name_networks(&mut service.spec, &networks);
             let tasks = sim.tasks(&TaskFilter::service(&service.id)).await?.into_iter();
             let up = tasks.filter(|task| task.status.state == TaskState::Running && task.is_wanted());
             let up = up.map(|task| {
@@ -109,6 +111,16 @@ impl Picture {
                 format!("{name} has tasks that are up since {:?} only, at {now}", seen.up.values())
             })
             .collect()
+    }
+}
+
+/// Puts names in the place of networks' ids, which are others when a network has been made again.
+fn name_networks(spec: &mut Value, networks: &[Network]) {
+    let list = spec.pointer_mut("/TaskTemplate/Networks").and_then(Value::as_array_mut);
+    for target in list.into_iter().flatten().filter_map(|network| network.get_mut("Target")) {
+        if let Some(found) = networks.iter().find(|network| Some(network.id()) == target.as_str()) {
+            *target = found.name().into();
+        }
     }
 }
 

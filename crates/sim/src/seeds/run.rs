@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use deploy::{Deployed, Error, Event};
+use deploy::{Deployed, Error, Event, Strategy};
 use engine::Error as EngineError;
 use tokio::time::{sleep, timeout};
 
@@ -324,7 +324,10 @@ impl Scene<'_> {
     ) -> Option<Result<Deployed, Error>> {
         self.attend(caller, number, run);
         let sink = |event: Event| self.hear(run, &event);
-        let options = options(run, process, is_gone);
+        let mut options = options(run, process, is_gone);
+        if matches!(run, "second" | "rival") && self.faults.0.contains(&Item::Recreate) {
+            options.plan.strategy = Some(Strategy::Recreate);
+        }
         // A deploy is a large future, and would be moved more often than once.
         let work = Box::pin(deploy::deploy(caller, release(number), &options, &sink));
         let Ok(result) = timeout(LIMIT, work).await else {

@@ -72,6 +72,7 @@ impl Target {
             services: self.filter_values("service"),
             labels: self.labels(),
             desired_states: states.iter().map(|word| TaskState::from_word(word)).collect(),
+            attachments: self.filter_values("runtime").iter().any(|runtime| runtime == "attachment"),
         }
     }
 }

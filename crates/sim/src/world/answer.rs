@@ -134,6 +134,9 @@ impl World {
     }
 
     pub(crate) fn task_list(&self, filter: &TaskFilter) -> Result<Value, Refusal> {
+        if filter.attachments {
+            return Ok(self.attachment_list(filter));
+        }
         Ok(self
             .wanted_tasks(filter)?
             .into_iter()
@@ -144,6 +147,10 @@ impl World {
 
     /// The same as the engine crate reads them.
     pub(crate) fn tasks_typed(&mut self, filter: &TaskFilter) -> Result<Vec<Arc<engine::Task>>, Refusal> {
+        if filter.attachments {
+            return read(self.attachment_list(filter))
+                .map(|tasks: Vec<engine::Task>| tasks.into_iter().map(Arc::new).collect());
+        }
         let mut answers = Vec::new();
         for key in self.wanted_tasks(filter)? {
             let Some(task) = self.tasks.get_mut(&key) else { continue };
@@ -185,7 +192,9 @@ impl World {
     pub(crate) fn network(&self, id_or_name: &str) -> Result<Value, Refusal> {
         let network =
             self.find_network(id_or_name).ok_or_else(|| Refusal::not_found("network", id_or_name))?;
-        Ok(network.body.clone())
+        let mut body = network.body.clone();
+        body["Containers"] = self.containers_in(&network.id);
+        Ok(body)
     }
 
     pub(crate) fn file_list(&self, kind: FileKind, filter: &Filter) -> Value {

@@ -87,6 +87,9 @@ impl World {
         if let Some(user) = self.tasks.values().find(uses) {
             return Err(Refusal::in_use(&format!("network {id} is in use by task {}", user.id)));
         }
+        if let Some(user) = self.attachments.iter().find(|attachment| attachment.network == id) {
+            return Err(Refusal::in_use(&format!("network {id} is in use by task {}", user.id)));
+        }
         self.write();
         if let Some(network) = self.networks.get_mut(&id) {
             network.in_store = false;

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use deploy::{Interrupt, Interrupter, OnDrift, Options, PlanFile, PlanOptions, ResolveImage, Source};
+use deploy::{
+    IfInUse, Interrupt, Interrupter, OnDrift, Options, PlanFile, PlanOptions, ResolveImage, Source, Strategy,
+};
 use stackfile::Desired;
 
 use crate::cli::{EngineArgs, Global};
@@ -78,6 +80,54 @@ pub struct Choices {
     /// Remove services that the stack files no longer have.
     #[arg(long)]
     pub prune: bool,
+    /// Service by service, or everything removed first.
+    #[command(flatten)]
+    pub strategy: StrategyArgs,
+}
+
+/// How a release is carried out. Without these flags the stack file's x-tidegate.strategy and x-tidegate.if-in-use count.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct StrategyArgs {
+    /// How to carry it out: rolling updates each service where it runs, and is what happens where nothing is said; recreate
+    /// removes all services and networks of the stack first, and makes them again when they are really gone.
+    #[arg(long, value_name = "HOW")]
+    pub strategy: Option<How>,
+    /// What recreate does while something outside the stack uses its networks.
+    #[arg(long, value_name = "WHAT")]
+    pub if_in_use: Option<InUse>,
+}
+
+/// How to carry it out.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum How {
+    /// Service by service.
+    Rolling,
+    /// Everything removed first.
+    Recreate,
+}
+
+/// What to do while something outside the stack uses its networks.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum InUse {
+    /// Stop, and name it.
+    Refuse,
+    /// Name it, and go on service by service.
+    Rolling,
+}
+
+impl StrategyArgs {
+    /// The library's words for them.
+    pub fn choices(self) -> (Option<Strategy>, Option<IfInUse>) {
+        let strategy = self.strategy.map(|how| match how {
+            How::Rolling => Strategy::Rolling,
+            How::Recreate => Strategy::Recreate,
+        });
+        let if_in_use = self.if_in_use.map(|choice| match choice {
+            InUse::Refuse => IfInUse::Refuse,
+            InUse::Rolling => IfInUse::Rolling,
+        });
+        (strategy, if_in_use)
+    }
 }
 
 /// When to ask the registry.
@@ -129,7 +179,9 @@ impl Choices {
             Resolve::Changed => ResolveImage::Changed,
             Resolve::Never => ResolveImage::Never,
         };
-        let plan = PlanOptions { on_drift: self.on_drift.choice(), prune: self.prune, parallel: None };
+        let (strategy, if_in_use) = self.strategy.choices();
+        let (on_drift, prune) = (self.on_drift.choice(), self.prune);
+        let plan = PlanOptions { on_drift, prune, strategy, if_in_use, ..PlanOptions::default() };
         Ok(Options { resolve_image, registry_auth, ..options(plan, source)? })
     }
 }

@@ -3,7 +3,7 @@
 use clap::Args;
 use deploy::{Back, Event, PlanOptions, Source};
 
-use super::deploy::{Drift, Manner, options};
+use super::deploy::{Drift, Manner, StrategyArgs, options};
 use crate::cli::{EngineArgs, Global};
 use crate::exit::{Code, Failure};
 use crate::interrupts::{self, Operator};
@@ -28,6 +28,9 @@ pub struct RollbackArgs {
     /// What to do when somebody else changed a service since the last release.
     #[arg(long, value_name = "WHAT", default_value = "stop")]
     pub on_drift: Drift,
+    /// Service by service, or everything removed first.
+    #[command(flatten)]
+    pub strategy: StrategyArgs,
     /// How to go about it.
     #[command(flatten)]
     pub manner: Manner,
@@ -38,7 +41,9 @@ pub struct RollbackArgs {
 
 /// Runs the command.
 pub async fn run(args: RollbackArgs, global: &Global) -> Result<Code, Failure> {
-    let plan = PlanOptions { on_drift: args.on_drift.choice(), prune: true, parallel: None };
+    let (strategy, if_in_use) = args.strategy.choices();
+    let on_drift = args.on_drift.choice();
+    let plan = PlanOptions { on_drift, prune: true, strategy, if_in_use, ..PlanOptions::default() };
     let mut options = options(plan, Source::asked(deploy::wall_clock()))?;
     let interrupter = args.manner.add_to(&mut options);
     let to = Back { release: args.release, with_migrations: args.with_migrations };

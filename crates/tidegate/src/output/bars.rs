@@ -58,6 +58,7 @@ impl Bars {
                 CheckState::Failed => self.say(event, AnsiColor::Red, "✗"),
             },
             Event::Warning { .. } => self.say(event, AnsiColor::Yellow, "!"),
+            Event::Recreating { .. } => self.say(event, AnsiColor::Yellow, "*"),
             Event::RollingBack { .. } => self.say(event, AnsiColor::Red, "<"),
             Event::Finished { outcome, message, .. } => {
                 self.end();

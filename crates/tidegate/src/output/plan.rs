@@ -1,6 +1,6 @@
 //! A plan as people read it.
 
-use deploy::{Action, Change, Foreign, PlanSummary, ServiceSummary};
+use deploy::{Action, Change, Foreign, PlanSummary, RecreateSummary, ServiceSummary};
 
 /// How many differences of one service are shown; the rest is counted.
 const SHOWN: usize = 8;
@@ -16,12 +16,13 @@ pub fn text(plan: &PlanSummary) -> String {
             plan.returns_to.map_or_else(String::new, |earlier| format!(", which is release {earlier} again"));
         lines.push(format!("stack {}: {how} {}{again}", plan.stack, plan.release));
     }
+    lines.extend(plan.recreate.iter().flat_map(recreate_lines));
     lines.extend(plan.creates.iter().map(|(kind, name)| format!("  + {kind} {name}")));
     for (number, wave) in plan.waves.iter().enumerate() {
         let what = if wave.gate { "gate" } else { "wave" };
         lines.push(format!("  {} {what}", number + 1));
         for service in &wave.services {
-            lines.extend(service_lines(service));
+            lines.extend(service_lines(service, plan.recreate.is_some()));
         }
     }
     lines.extend(plan.removes.iter().map(|name| format!("  - service {name}")));
@@ -34,7 +35,21 @@ pub fn text(plan: &PlanSummary) -> String {
     lines.join("\n") + "\n"
 }
 
-fn service_lines(service: &ServiceSummary) -> Vec<String> {
+fn recreate_lines(recreate: &RecreateSummary) -> Vec<String> {
+    let mut lines =
+        vec!["  recreate: all of it is removed, and made again when it is really gone".to_owned()];
+    lines.extend(recreate.costs.iter().map(|cost| format!("    {cost}")));
+    for user in &recreate.in_use {
+        lines.push(format!("  ! refused while {user}"));
+    }
+    for network in &recreate.networks {
+        lines.push(format!("  -/+ network {}", network.network));
+        lines.extend(network.changes.iter().map(|change| format!("        {change}")));
+    }
+    lines
+}
+
+fn service_lines(service: &ServiceSummary, recreated: bool) -> Vec<String> {
     let name = &service.service;
     match &service.action {
         Action::Create => vec![format!("    + {name}")],
@@ -43,6 +58,7 @@ fn service_lines(service: &ServiceSummary) -> Vec<String> {
         Action::Skip => vec![format!("    = {name} (crossed already)")],
         Action::Update { changes } | Action::Replace { changes } => {
             let mut lines = vec![match &service.action {
+                Action::Replace { .. } if recreated => format!("    -/+ {name}"),
                 Action::Replace { .. } => format!("    -/+ {name} (another mode: removed and made again)"),
                 _ => format!("    ~ {name}"),
             }];
