@@ -22,6 +22,7 @@ use crate::patient::Patient;
 use crate::plan::{Foreign, OnDrift, Plan, PlanOptions, PlanSummary, plan};
 use crate::plan_file::PlanFile;
 use crate::relabel;
+use crate::release::Records;
 use crate::rollout::Rollout;
 use crate::seal::SealKey;
 use crate::source::Source;
@@ -55,6 +56,8 @@ pub struct Options {
     pub agreed: Option<PlanFile>,
     /// How the operator stops it.
     pub interrupt: Interrupt,
+    /// The release records that have been opened before.
+    pub records: Records,
 }
 
 /// How a deploy ended well.
@@ -73,8 +76,8 @@ pub async fn make_plan<A: Api>(
     options: &Options,
     sink: Sink<'_>,
 ) -> Result<(PlanSummary, PlanFile), Error> {
-    let goal = files(api, desired, options, sink).await?;
-    look_ahead(api, &goal, options).await
+    let (goal, live) = files(api, desired, options, sink).await?;
+    look_ahead(&goal, &live, options)
 }
 
 /// What going back to an earlier release would do. Writes nothing.
@@ -84,39 +87,45 @@ pub async fn plan_rollback<A: Api>(
     to: Back,
     options: &Options,
 ) -> Result<PlanSummary, Error> {
-    let goal = back(api, stack, to).await?;
-    Ok(look_ahead(api, &goal, options).await?.0)
+    let (goal, live) = back(api, stack, to, options).await?;
+    Ok(look_ahead(&goal, &live, options)?.0)
 }
 
-async fn look_ahead<A: Api>(
-    api: &A,
-    goal: &Goal,
-    options: &Options,
-) -> Result<(PlanSummary, PlanFile), Error> {
-    let live = observe::live(api, goal.stack(), &goal.configs()).await?;
+fn look_ahead(goal: &Goal, live: &Live, options: &Options) -> Result<(PlanSummary, PlanFile), Error> {
     let how = goal.how(options.plan);
-    let target = goal.target(&live, how)?;
-    let plan = plan(&target, &live, how);
+    let target = goal.target(live, how)?;
+    let plan = plan(&target, live, how);
     Ok((plan.summary(&target), PlanFile::of(&plan, &target)))
 }
 
-/// What the stack files say, with the images' digests.
-async fn files<A: Api>(api: &A, desired: Desired, options: &Options, sink: Sink<'_>) -> Result<Goal, Error> {
+/// What the stack files say, with the images' digests, and what is live.
+async fn files<A: Api>(
+    api: &A,
+    desired: Desired,
+    options: &Options,
+    sink: Sink<'_>,
+) -> Result<(Goal, Live), Error> {
     // What the files alone can tell is told before anybody is asked.
-    Target::new(desired.clone(), &BTreeMap::new()).map_err(Error::Input)?;
+    let goal = Goal::Files(Box::new(Target::new(desired.clone(), &BTreeMap::new()).map_err(Error::Input)?));
     observe::require_manager(api).await?;
-    let before = observe::live(api, &desired.namespace, &[]).await?;
+    let live = observe::live(api, goal.stack(), &goal.configs(), &options.records).await?;
     let images =
-        images::resolve(api, &desired, &before, options.resolve_image, &options.registry_auth, sink).await;
+        images::resolve(api, &desired, &live, options.resolve_image, &options.registry_auth, sink).await;
     let target = Target::new(desired, &images).map_err(Error::Input)?.with_auth(&options.registry_auth);
-    Ok(Goal::Files(Box::new(target)))
+    Ok((Goal::Files(Box::new(target)), live))
 }
 
-/// An earlier release.
-async fn back<A: Api>(api: &A, stack: &str, to: Back) -> Result<Goal, Error> {
+/// An earlier release, and what is live.
+async fn back<A: Api>(api: &A, stack: &str, to: Back, options: &Options) -> Result<(Goal, Live), Error> {
     observe::require_manager(api).await?;
-    let live = observe::live(api, stack, &[]).await?;
-    Goal::release(stack, &live.releases, to)
+    let live = observe::live(api, stack, &[], &options.records).await?;
+    let goal = Goal::release(stack, &live.releases, to)?;
+    let configs = goal.configs();
+    if configs.is_empty() {
+        return Ok((goal, live));
+    }
+    let live = observe::live(api, stack, &configs, &options.records).await?;
+    Ok((goal, live))
 }
 
 /// Takes a stack to what is wanted, or leaves it as it was.
@@ -126,8 +135,8 @@ pub async fn deploy<A: Api>(
     options: &Options,
     sink: Sink<'_>,
 ) -> Result<Deployed, Error> {
-    let goal = files(api, desired, options, sink).await?;
-    carry_out(api, &goal, options, sink).await
+    let (goal, live) = files(api, desired, options, sink).await?;
+    carry_out(api, &goal, &live, options, sink).await
 }
 
 /// Takes a stack back to an earlier release, as a release of its own.
@@ -138,23 +147,23 @@ pub async fn rollback<A: Api>(
     options: &Options,
     sink: Sink<'_>,
 ) -> Result<Deployed, Error> {
-    let goal = back(api, stack, to).await?;
-    carry_out(api, &goal, options, sink).await
+    let (goal, live) = back(api, stack, to, options).await?;
+    carry_out(api, &goal, &live, options, sink).await
 }
 
 async fn carry_out<A: Api>(
     api: &A,
     goal: &Goal,
+    live: &Live,
     options: &Options,
     sink: Sink<'_>,
 ) -> Result<Deployed, Error> {
-    let live = observe::live(api, goal.stack(), &goal.configs()).await?;
     let how = goal.how(options.plan);
-    let target = goal.target(&live, how)?;
-    let plan = plan(&target, &live, how);
-    refuse(&target, &live, &plan, options)?;
+    let target = goal.target(live, how)?;
+    let plan = plan(&target, live, how);
+    refuse(&target, live, &plan, options)?;
     refuse_moved(&target, &plan, options, true)?;
-    let known = Known { plan: plan.summary(&target), in_force: number_in_force(&live) };
+    let known = Known { plan: plan.summary(&target), in_force: number_in_force(live) };
     sink(Event::Plan(known.plan.clone()));
     if plan.empty && !planted!(SecondRunWrites) {
         return steady(api, &target, &plan, sink).await;
@@ -185,7 +194,7 @@ async fn under_lease<A: Api>(
     sink: Sink<'_>,
 ) -> Result<Deployed, Error> {
     let api = &Patient(api);
-    let (live, key) = observe_all(api, goal).await?;
+    let (live, key) = observe_all(api, goal, &options.records).await?;
     let how = goal.how(options.plan);
     let target = &goal.target(&live, how)?;
     let plan = plan(target, &live, how);
@@ -252,9 +261,9 @@ fn refuse_moved(target: &Target, plan: &Plan, options: &Options, wanted: bool) -
 }
 
 /// What is live, with every secret's content compared, and the stack's key.
-async fn observe_all<A: Api>(api: &A, goal: &Goal) -> Result<(Live, SealKey), Error> {
+async fn observe_all<A: Api>(api: &A, goal: &Goal, known: &Records) -> Result<(Live, SealKey), Error> {
     let (stack, configs) = (goal.stack(), goal.configs());
-    let mut live = observe::live(api, stack, &configs).await?;
+    let mut live = observe::live(api, stack, &configs, known).await?;
     let key = match &live.key {
         Some(key) => key.clone(),
         None => SealKey::generate()?,
@@ -263,7 +272,7 @@ async fn observe_all<A: Api>(api: &A, goal: &Goal) -> Result<(Live, SealKey), Er
         && !live.unknown_secrets(&target.secrets).is_empty()
     {
         let other_content = relabel::ask(api, target, &live, &key).await?;
-        live = observe::live(api, stack, &configs).await?;
+        live = observe::live(api, stack, &configs, known).await?;
         live.other_content = other_content;
     }
     live.key = Some(key.clone());

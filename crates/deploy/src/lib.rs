@@ -86,6 +86,7 @@ pub use lease::{Holder, LeaseInfo, abandon as abandon_lease, break_it as break_l
 pub use plan::{Action, Foreign, OnDrift, PlanOptions, PlanSummary, ServiceSummary, WaveSummary};
 pub use plan_file::{PlanFile, PlanFileError};
 pub use remove::{Removed, remove};
+pub use release::Records;
 pub use rollout::wall_clock;
 pub use seal::{SealError, nonce};
 pub use settings::{Environment, Settings, parse_duration};

@@ -1,6 +1,7 @@
 //! What is live, as far as a plan needs it. Pure data, with the names that specs refer to by id.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -19,7 +20,7 @@ pub(crate) const CONTENT_LABEL: &str = "tidegate.content";
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Live {
     /// The stack's services: full name and raw spec.
-    pub services: BTreeMap<String, Value>,
+    pub services: BTreeMap<String, Arc<Value>>,
     /// The swarm's networks: id and name.
     pub networks: BTreeMap<String, String>,
     /// The swarm's secrets.
@@ -65,7 +66,7 @@ impl Live {
                     .flatten()
                     .any(|target| target.get("Target").and_then(Value::as_str) == Some(id))
             };
-            *network == name && self.services.values().any(targets)
+            *network == name && self.services.values().any(|spec| targets(spec))
         })?;
         Some(id)
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use engine::{Api, Error, FileKind, FileObject, Filter, LocalNodeState};
 
 use crate::live::Live;
-use crate::release::{self, STACK_LABEL, Stored};
+use crate::release::{self, Records, STACK_LABEL, Stored};
 use crate::seal::SealKey;
 use crate::spec::{self, SEAL_LABEL};
 
@@ -27,7 +27,14 @@ pub(crate) async fn require_manager<A: Api>(api: &A) -> Result<String, Error> {
 }
 
 /// Reads what a plan needs; `names` are configs to look for beside those of the stack.
-pub(crate) async fn live<A: Api>(api: &A, stack: &str, names: &[String]) -> Result<Live, Error> {
+///
+/// `known` are records that have been opened before.
+pub(crate) async fn live<A: Api>(
+    api: &A,
+    stack: &str,
+    names: &[String],
+    known: &Records,
+) -> Result<Live, Error> {
     let (all, networks) = (Filter::all(), Filter::all());
     let stack_filter = Filter::stack(stack);
     let records_filter = Filter::label(STACK_LABEL, stack);
@@ -50,7 +57,7 @@ pub(crate) async fn live<A: Api>(api: &A, stack: &str, names: &[String]) -> Resu
         secrets,
         configs,
         other_content: BTreeSet::new(),
-        releases: release::read(&records.iter().map(stored).collect::<Vec<_>>(), key.as_ref()),
+        releases: release::read(&records.iter().map(stored).collect::<Vec<_>>(), key.as_ref(), known),
         key,
     })
 }
@@ -70,10 +77,6 @@ async fn configs<A: Api>(api: &A, stack: &str, names: &[String]) -> Result<Vec<F
 }
 
 /// A config of Tidegate's as the records read it.
-pub(crate) fn stored(config: &FileObject) -> Stored {
-    Stored {
-        id: config.id.clone(),
-        labels: config.labels().into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
-        data: config.data().unwrap_or_default(),
-    }
+pub(crate) fn stored(config: &FileObject) -> Stored<'_> {
+    Stored { id: &config.id, spec: &config.spec }
 }

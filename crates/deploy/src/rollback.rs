@@ -2,6 +2,7 @@
 //! created removed, services that were removed created again (decision 7). Never from `PreviousSpec`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{Api, Error as EngineError, FileKind, Filter, Service, UpdateState};
@@ -30,7 +31,7 @@ pub(crate) struct Rollback<'a, A> {
     /// What every service was.
     pub previous: &'a Specs,
     /// What every service was when the plan was made; differs from `previous` after an interrupted release.
-    pub base: &'a BTreeMap<String, Value>,
+    pub base: &'a BTreeMap<String, Arc<Value>>,
     /// The objects that the release made.
     pub creates: &'a [(String, String)],
     /// Whether a live spec is what the release asked for. A label alone would not do: an edit by hand keeps it.
@@ -70,7 +71,7 @@ impl<A: Api> Rollback<'_, A> {
         let Some(before) = before else {
             return self.recreate(name, spec).await;
         };
-        let previous = before.previous_spec.as_ref().filter(|_| planted!(RollbackFromPreviousSpec));
+        let previous = before.previous_spec.as_deref().filter(|_| planted!(RollbackFromPreviousSpec));
         let spec = previous.unwrap_or(spec);
         let swarm_at_work = matches!(
             before.update_state(),

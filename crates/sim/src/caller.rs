@@ -288,8 +288,9 @@ impl Sim {
             // The second copy of the request meets what the first has done.
             if trip.fault == Some(Fault::Resent) { work(&mut world) } else { first }
         };
-        self.shared.changed.notify_waiters();
         if let Some(write) = trip.write {
+            // Reads change nothing, and what time changes whoever waits for it sees by itself.
+            self.shared.changed.notify_waiters();
             self.run_hooks(Moment::AfterWrite(write));
         }
         if let Some(Fault::Freeze(milliseconds)) = trip.fault {

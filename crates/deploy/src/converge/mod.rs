@@ -5,6 +5,7 @@
 //! early when it cannot succeed: crash loop, image missing, no node fits, no address left, Swarm's own rollback.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{Service, ServiceMode, Task, TaskState, UpdateState};
@@ -57,7 +58,7 @@ pub(crate) enum Progress {
 #[derive(Debug)]
 pub(crate) struct Watch {
     /// The spec as the engine gave it back after our write.
-    spec: Value,
+    spec: Arc<Value>,
     task_template: Value,
     /// Tasks from before our write, whose failures are not ours.
     known: BTreeSet<String>,
@@ -74,7 +75,7 @@ pub(crate) struct Watch {
 impl Watch {
     /// Starts to watch: `spec` as read after the write, `known` the tasks there were before it, `deadline` how long
     /// it may take.
-    pub(crate) fn new(spec: Value, known: BTreeSet<String>, deadline: Duration) -> Self {
+    pub(crate) fn new(spec: Arc<Value>, known: BTreeSet<String>, deadline: Duration) -> Self {
         let task_template = template(spec.get("TaskTemplate"));
         Self {
             spec,

@@ -6,6 +6,7 @@
 mod undo;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use engine::FileKind;
 use serde::Serialize;
@@ -67,7 +68,7 @@ pub struct Plan {
     /// What becomes of it if it fails, and what cannot be taken back.
     pub undo: Vec<String>,
     /// The specs to compare with before each write: what is live now, by full name.
-    pub base: BTreeMap<String, Value>,
+    pub base: BTreeMap<String, Arc<Value>>,
     /// What everything goes back to if it fails.
     pub previous: Specs,
     /// The release that is in force, if one is: services that are as it left them have proved themselves.
@@ -270,7 +271,7 @@ struct History<'a> {
 impl<'a> History<'a> {
     fn of(releases: &'a [Release]) -> Self {
         let last = releases.last();
-        let outcome = |release: &'a Release| release.outcome.as_ref();
+        let outcome = |release: &'a Release| release.outcome.as_deref();
         Self {
             last_number: last.map_or(0, |release| release.intent.number),
             interrupted: last.filter(|release| release.outcome.is_none()),
@@ -298,14 +299,14 @@ impl History<'_> {
     fn made(&self, name: &str) -> Option<&Value> {
         let intent = &self.unfinished?.intent;
         intent.previous.get(name).filter(|before| before.is_none())?;
-        intent.wanted.get(name)?.as_ref()
+        intent.wanted.get(name)?.as_deref()
     }
 }
 
 /// The last release that succeeded, if whatever was tried after it was put back whole.
 fn settled(releases: &[Release]) -> Option<&Outcome> {
     for release in releases.iter().rev() {
-        let outcome = release.outcome.as_ref()?;
+        let outcome = release.outcome.as_deref()?;
         match outcome.state {
             State::Succeeded => return Some(outcome),
             State::RolledBack => {}
@@ -362,7 +363,7 @@ pub(crate) fn foreign(live: &Live) -> Vec<Foreign> {
     let history = History::of(&live.releases);
     let mut foreign = Vec::new();
     for (name, spec) in &live.services {
-        let recorded = history.specs.and_then(|specs| specs.get(name)).and_then(Option::as_ref);
+        let recorded = history.specs.and_then(|specs| specs.get(name)).and_then(Option::as_deref);
         let made = history.made(name);
         let is_known = recorded.is_some_and(|recorded| same(recorded, spec));
         if is_known || in_flight(spec, name, live, history.unfinished) {

@@ -9,7 +9,7 @@ mod services;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use engine::Api;
 use jiff::Timestamp;
@@ -51,7 +51,7 @@ pub(crate) struct Rollout<'a, A> {
     /// Configs to look for beside those of the stack: full names.
     pub configs: Vec<String>,
     /// The specs that this release wrote, by full name, as the engine gave them back right after.
-    pub written: Mutex<BTreeMap<String, Value>>,
+    pub written: Mutex<BTreeMap<String, Arc<Value>>>,
     /// The objects that this release made: kind and full name.
     pub made: Mutex<Vec<(String, String)>>,
 }
@@ -215,7 +215,7 @@ impl<A: Api> Rollout<'_, A> {
 }
 
 impl<A> Rollout<'_, A> {
-    fn written(&self) -> MutexGuard<'_, BTreeMap<String, Value>> {
+    fn written(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Value>>> {
         // Only whole entries are ever put in.
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }

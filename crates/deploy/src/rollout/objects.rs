@@ -43,7 +43,7 @@ impl<A: Api> Rollout<'_, A> {
                 }
             }
         }
-        let fresh = observe::live(self.api, &self.target.stack, &self.configs).await?;
+        let fresh = observe::live(self.api, &self.target.stack, &self.configs, &self.options.records).await?;
         self.live.networks = fresh.networks;
         self.live.secrets = fresh.secrets;
         self.live.configs = fresh.configs;

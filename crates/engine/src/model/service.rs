@@ -1,11 +1,12 @@
 //! A service, from `GET /services`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::wire::{labels_at, null_is_default, text_at, version_index};
+use super::wire::{labels_at, null_is_default, shared, shared_or_none, text_at, version_index};
 
 /// A service as the managers have it.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -24,11 +25,11 @@ pub struct Service {
     #[serde(default)]
     pub updated_at: String,
     /// Its spec, raw.
-    #[serde(default)]
-    pub spec: Value,
+    #[serde(default, deserialize_with = "shared")]
+    pub spec: Arc<Value>,
     /// The spec before the last update, raw; a no-op update overwrites it and an automatic rollback clears it.
-    #[serde(default)]
-    pub previous_spec: Option<Value>,
+    #[serde(default, deserialize_with = "shared_or_none")]
+    pub previous_spec: Option<Arc<Value>>,
     /// What Swarm's updater does or did; none after a creation and after updates that restart no task.
     #[serde(default, deserialize_with = "update_status")]
     pub update_status: Option<UpdateStatus>,

@@ -1,6 +1,7 @@
 //! Habits of the engine's JSON that every type has to deal with.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -17,6 +18,18 @@ where
 /// An empty text means an absent one.
 pub(super) fn empty_is_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     Ok(Option::<String>::deserialize(deserializer)?.filter(|text| !text.is_empty()))
+}
+
+/// A raw document: large, never changed, and handed on to many.
+pub(super) fn shared<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Arc::new)
+}
+
+/// The same, where it may be absent.
+pub(super) fn shared_or_none<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Arc<Value>>, D::Error> {
+    Ok(Option::<Value>::deserialize(deserializer)?.map(Arc::new))
 }
 
 /// `{"Index": 12}` is version 12.

@@ -1,6 +1,7 @@
 //! The stack at one moment, and what keeps it from being at a release.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{Api, Error, Filter, TaskFilter, TaskState};
@@ -21,7 +22,7 @@ pub(super) struct Picture {
 /// One service.
 #[derive(Clone, Debug)]
 struct Seen {
-    spec: Value,
+    spec: Arc<Value>,
     /// The tasks that run and are wanted: the image of each, and since when it is up.
     up: BTreeMap<String, (String, Option<Timestamp>)>,
 }

@@ -1,5 +1,7 @@
 //! Configs and secrets: unique names, labels that can change and data that cannot.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use engine::FileKind;
@@ -47,7 +49,7 @@ impl World {
             kept["Data"] = json!(data);
         }
         self.tell(kind.as_str(), "create", &id, &[("name", name)]);
-        self.files.insert(id.clone(), File { id: id.clone(), kind, meta, spec: kept, data: data.to_owned() });
+        self.files.insert(id.clone(), File { id: id.clone(), kind, meta, spec: kept.into(), data: data.into() });
         Ok(id)
     }
 
@@ -61,7 +63,7 @@ impl World {
         let Some(file) = self.find_file(kind, id) else { return Err(Refusal::not_found(kind.as_str(), id)) };
         let id = file.id.clone();
         let data = text(spec, "/Data");
-        let other_data = !data.is_empty() && data != file.data;
+        let other_data = !data.is_empty() && data != &*file.data;
         let other_name = !text(spec, "/Name").is_empty() && text(spec, "/Name") != file.name();
         if other_data || other_name {
             return Err(Refusal::invalid("only updates to Labels are allowed"));
@@ -71,7 +73,7 @@ impl World {
         }
         let (written, now) = (self.write(), self.now);
         if let Some(file) = self.files.get_mut(&id) {
-            file.spec["Labels"] = Value::Object(labels(spec));
+            Arc::make_mut(&mut file.spec)["Labels"] = Value::Object(labels(spec));
             (file.meta.version, file.meta.updated) = (written, now);
             let name = file.name().to_owned();
             self.tell(kind.as_str(), "update", &id, &[("name", &name)]);

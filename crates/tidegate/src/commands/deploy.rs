@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use deploy::{Interrupt, Interrupter, OnDrift, Options, PlanFile, PlanOptions, ResolveImage, Source};
+use deploy::{
+    Interrupt, Interrupter, OnDrift, Options, PlanFile, PlanOptions, Records, ResolveImage, Source,
+};
 use stackfile::Desired;
 
 use crate::cli::{EngineArgs, Global};
@@ -149,6 +151,7 @@ pub fn options(plan: PlanOptions, source: Source) -> Result<Options, Failure> {
         yields: false,
         agreed: None,
         interrupt: Interrupt::default(),
+        records: Records::default(),
     })
 }
 
