@@ -106,9 +106,12 @@ async fn files<A: Api>(
     sink: Sink<'_>,
 ) -> Result<(Goal, Live), Error> {
     // What the files alone can tell is told before anybody is asked.
-    let goal = Goal::Files(Box::new(Target::new(desired.clone(), &BTreeMap::new()).map_err(Error::Input)?));
+    Target::check(&desired).map_err(Error::Input)?;
     observe::require_manager(api).await?;
-    let live = observe::live(api, goal.stack(), &goal.configs(), &options.records).await?;
+    let configs = desired.configs.iter().map(|config| &config.name);
+    let configs: Vec<String> =
+        configs.chain(desired.external_configs.iter().map(|config| &config.name)).cloned().collect();
+    let live = observe::live(api, &desired.namespace, &configs, &options.records).await?;
     let images =
         images::resolve(api, &desired, &live, options.resolve_image, &options.registry_auth, sink).await;
     let target = Target::new(desired, &images).map_err(Error::Input)?.with_auth(&options.registry_auth);

@@ -21,6 +21,9 @@ pub(crate) const CONTENT_LABEL: &str = "tidegate.content";
 pub(crate) struct Live {
     /// The stack's services: full name and raw spec.
     pub services: BTreeMap<String, Arc<Value>>,
+    /// What each service was before its last update, as far as the engine says: full name and raw spec. Evidence of who wrote
+    /// last, and never something to go back to.
+    pub before: BTreeMap<String, Arc<Value>>,
     /// The swarm's networks: id and name.
     pub networks: BTreeMap<String, String>,
     /// The swarm's secrets.

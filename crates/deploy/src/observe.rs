@@ -45,11 +45,16 @@ pub(crate) async fn live<A: Api>(
         configs(api, stack, names),
         api.file_objects(FileKind::Config, &records_filter),
     )?;
+    let before = services.iter().filter_map(|service| {
+        Some((service.name().to_owned(), service.previous_spec.clone()?))
+    });
+    let before = before.collect();
     let services: BTreeMap<_, _> =
         services.into_iter().map(|service| (service.name().to_owned(), service.spec)).collect();
     let key = services.values().find_map(|spec| spec::label(spec, SEAL_LABEL)).and_then(SealKey::from_label);
     Ok(Live {
         services,
+        before,
         networks: networks
             .iter()
             .map(|network| (network.id().to_owned(), network.name().to_owned()))

@@ -10,7 +10,7 @@ use engine::{
 };
 use tokio::time::{Instant, sleep};
 
-use crate::converge::{INGRESS, Progress, Trouble, Watch, Witness};
+use crate::converge::{INGRESS, Look, Progress, Trouble, Watch, Witness};
 use crate::event::{Event, ServiceEvent, ServiceState, Sink};
 
 /// How often the engine is asked when no event says that something happened.
@@ -66,9 +66,10 @@ pub(crate) async fn converge<A: Api>(
     let mut events = Events::of(api, watched.id).await;
     loop {
         let mut progress = match look(api, watched.id).await {
-            Ok((service, tasks)) => {
+            Ok((service, tasks, asked)) => {
                 answered = Instant::now();
-                watch.observe(begun.elapsed(), service.as_ref(), &tasks)
+                let look = Look { asked: asked - begun, answered: answered - begun };
+                watch.observe(look, service.as_ref(), &tasks)
             }
             Err(error) if error.is_transient() && answered.elapsed() < PATIENCE => {
                 sleep(LOOK).await;
@@ -92,10 +93,12 @@ pub(crate) async fn converge<A: Api>(
     }
 }
 
-/// A service and its tasks. The tasks are read last, so that what made Swarm step in is among them.
-async fn look<A: Api>(api: &A, id: &str) -> Result<(Option<Service>, Vec<Task>), EngineError> {
+/// A service and its tasks, and when the tasks were asked for. They are read last, so that what made Swarm step in is among
+/// them.
+async fn look<A: Api>(api: &A, id: &str) -> Result<(Option<Service>, Vec<Task>, Instant), EngineError> {
     let service = api.service(id).await?;
-    Ok((service, api.tasks(&TaskFilter::service(id)).await?))
+    let asked = Instant::now();
+    Ok((service, api.tasks(&TaskFilter::service(id)).await?, asked))
 }
 
 /// The events that tell of one service.

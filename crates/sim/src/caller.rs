@@ -353,6 +353,10 @@ impl Sim {
         .await;
         match trip.fault {
             Some(Fault::LostAnswer) => Err(unanswered(call).await),
+            Some(Fault::Late(milliseconds)) => {
+                sleep(Duration::from_millis(milliseconds.into())).await;
+                Ok(())
+            }
             Some(Fault::NoLeaderAfter) => Err(Error::from_answer(
                 call,
                 500,

@@ -30,18 +30,24 @@ fn no_seed_breaks_an_invariant() {
 }
 
 /// What seeds have shown, each as the shortest list of faults that showed it.
-const REMEMBERED: [(u64, &str, &str); 8] = [
+const REMEMBERED: [(u64, &str, &str); 10] = [
     (
         0,
         "Swarm's own rollback, in the middle of an interrupted release's second run",
-        "release=api-unhealthy,crash-before-115,same-machine",
+        "release=api-unhealthy,crash-before-110,same-machine",
     ),
-    (0, "the same before the next release", "release=api-unhealthy,crash-after-97,same-machine,then=3"),
+    (0, "the same before the next release", "release=api-unhealthy,crash-after-92,same-machine,then=3"),
     (0, "the same, right after the last write", "release=api-unhealthy,crash-after-w8,same-machine"),
     (0, "an edit of a service that an unfinished release had made", "edit-mail@4799"),
-    (4022, "a lost read in the rollback", "release=api-crashes,124:lost-request"),
-    (2210, "a lost answer in the rollback", "release=worker-missing,102:lost-answer"),
-    (4127, "a crash loop between two late looks", "release=mail-crashes,172:slow-1927"),
+    (4022, "a lost read in the rollback", "release=api-crashes,119:lost-request"),
+    (2210, "a lost answer in the rollback", "release=worker-missing,97:lost-answer"),
+    (4127, "a crash loop between two late looks", "release=mail-crashes,167:slow-1927"),
+    (4127, "a crash loop between two late answers", "release=mail-crashes,167:late-1927"),
+    (
+        0,
+        "an edit of what the stack file does not set, right at a kill",
+        "release=api-crashes,tweak-worker@4600,crash@4800,same-machine",
+    ),
     (103_956, "an edit before a removal is tried again", "w8:foreign-edit,w9:lost-request,edit-mail@12520"),
 ];
 

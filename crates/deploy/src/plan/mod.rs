@@ -341,7 +341,7 @@ fn previous(target: &Target, live: &Live, interrupted: Option<&Release>) -> Spec
     for name in target.services.values().filter(|wanted| !wanted.gate).map(|wanted| &wanted.name) {
         previous.entry(name.clone()).or_insert(None);
     }
-    if let Some(release) = interrupted.filter(|release| release.opened) {
+    if let Some(release) = interrupted.filter(|release| release.opened && !planted!(MixedIsPrevious)) {
         previous.extend(release.intent.previous.clone());
     }
     previous.retain(|_, spec| spec.as_ref().is_none_or(|spec| !is_gate_run(spec)));
@@ -386,17 +386,20 @@ fn turned(change: Change) -> Change {
 }
 
 /// Whether a live spec is what an unfinished release made, or left as it was. That its label names the release is not
-/// enough: somebody who edits a service by hand keeps its labels.
+/// enough: somebody who edits a service by hand keeps its labels. Nor is it that the spec says all that was asked for, because
+/// the engine fills in fields as well: so what the service was before its last update is looked at. If that is what the release
+/// asked for too, somebody else has written since, and the difference is theirs.
 fn in_flight(spec: &Value, name: &str, live: &Live, unfinished: Option<&Release>) -> bool {
     unfinished.is_some_and(|release| {
         let of = |specs: &Specs| specs.get(name).cloned().flatten();
         let left = of(&release.intent.previous).is_some_and(|before| same(&before, spec));
         let number = release.intent.number.to_string();
-        let made = || {
+        let answers = |spec: &Value| {
             spec::label(spec, RELEASE_LABEL) == Some(number.as_str())
                 && of(&release.intent.wanted).is_some_and(|wanted| covers(&wanted, &live.localise(spec)))
         };
-        left || made()
+        let changed_since = || live.before.get(name).is_some_and(|before| !same(before, spec) && answers(before));
+        left || (answers(spec) && !changed_since())
     })
 }
 
@@ -439,13 +442,19 @@ fn waves(target: &Target, live: &Live, history: &History<'_>, keep: bool, plan: 
             Action::Replace { changes }
         }
     };
-    let ordinary = |wanted: &Wanted| !wanted.gate;
-    let still =
-        target.services.values().filter(|w| ordinary(w)).all(|wanted| action(wanted) == Action::Unchanged)
-            && plan.creates.is_empty()
-            && plan.updates.is_empty()
-            && plan.removes.is_empty()
-            && (plan.foreign.is_empty() || keep);
+    let mut ordinary: BTreeMap<&str, Action> = target
+        .services
+        .values()
+        .filter(|wanted| !wanted.gate)
+        .map(|wanted| (wanted.key.as_str(), action(wanted)))
+        .collect();
+    let by_key: BTreeMap<&str, &Wanted> =
+        target.services.values().map(|wanted| (wanted.key.as_str(), wanted)).collect();
+    let still = ordinary.values().all(|action| *action == Action::Unchanged)
+        && plan.creates.is_empty()
+        && plan.updates.is_empty()
+        && plan.removes.is_empty()
+        && (plan.foreign.is_empty() || keep);
     let settled =
         still && !plan.resumes && history.settled.is_some_and(|outcome| outcome.digest == target.digest);
     plan.empty = settled;
@@ -458,14 +467,15 @@ fn waves(target: &Target, live: &Live, history: &History<'_>, keep: bool, plan: 
             services: wave
                 .services
                 .iter()
-                .filter_map(|key| target.by_key(key))
+                .filter_map(|key| by_key.get(key.as_str()))
                 .map(|wanted| PlannedService {
                     key: wanted.key.clone(),
                     name: wanted.name.clone(),
                     action: match (wanted.gate, settled) {
                         (true, true) => Action::Skip,
                         (true, false) => Action::Run,
-                        (false, _) => action(wanted),
+                        // Each service is in one wave.
+                        (false, _) => ordinary.remove(wanted.key.as_str()).unwrap_or(Action::Unchanged),
                     },
                 })
                 .collect(),

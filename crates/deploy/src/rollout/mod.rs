@@ -87,9 +87,15 @@ impl<A: Api> Rollout<'_, A> {
     /// could be.
     pub(crate) async fn run(mut self) -> Result<String, Error> {
         let begun = Instant::now();
-        self.write_intent().await?;
+        if !planted!(RecordAfterEffect) {
+            self.write_intent().await?;
+        }
         let mut crossed = None;
-        match self.waves(&mut crossed).await {
+        let went = self.waves(&mut crossed).await;
+        if planted!(RecordAfterEffect) {
+            self.write_intent().await?;
+        }
+        match went {
             Ok(()) => {
                 let (stack, number) = (&self.target.stack, self.plan.number);
                 let message = match self.target.returns_to {
