@@ -247,7 +247,7 @@ fn with_image(service: &ServiceBody, images: &BTreeMap<String, ResolvedImage>) -
 fn digest_of_all(desired: &Desired, services: &BTreeMap<String, Wanted>) -> String {
     let mut hash = Sha256::new();
     let mut add = |kind: &str, name: &str, body: &Value| {
-        for part in [kind, name, &spec::canonical(body).to_string()] {
+        for part in [kind, name, &spec::canonical_text(body)] {
             hash.update(part.len().to_le_bytes());
             hash.update(part);
         }

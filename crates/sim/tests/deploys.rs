@@ -97,3 +97,22 @@ fn a_list_of_faults_is_read_as_it_is_written() {
     }
     assert!("12:nonsense".parse::<Faults>().is_err());
 }
+
+#[cfg(feature = "planted")]
+#[test]
+fn a_planted_bug_is_found_and_the_list_that_is_printed_replays_exactly() {
+    use deploy::planted::{Bug, plant};
+    use sim::seeds::mutants::{breaks, hunt};
+
+    let bug = Bug::GateFailureIgnored;
+    let failure = hunt(bug, 0, 500, 1).map(|caught| caught.failure);
+    let failure = failure.unwrap_or_else(|| panic!("{bug:?} is not found"));
+    let printed: Faults = failure.faults.to_string().parse().unwrap_or_else(|error| panic!("{error}"));
+    assert!(printed.0.len() <= of_seed(failure.seed).0.len());
+    plant(Some(bug));
+    let (one, other) = (tell(failure.seed, &printed), tell(failure.seed, &printed));
+    plant(None);
+    assert_eq!(one, other);
+    assert!(one.0.iter().any(|broken| broken.invariant == breaks(bug)), "{:?}", one.0);
+    assert!(play(failure.seed, &printed).is_empty());
+}

@@ -1,6 +1,6 @@
 //! How many of a service's tasks run the wanted spec. Pure.
 
-use engine::{ServiceMode, Task, TaskState};
+use engine::{ServiceMode, Task, TaskState, at};
 use serde_json::Value;
 
 use crate::spec::{canonical, same};
@@ -74,6 +74,6 @@ pub(super) fn is_up(task: &Task, mode: ServiceMode) -> bool {
 
 /// Whether a service's tasks may end for good with exit code 0.
 pub(super) fn may_end(spec: &Value) -> bool {
-    let condition = spec.pointer("/TaskTemplate/RestartPolicy/Condition").and_then(Value::as_str);
+    let condition = at(spec, "/TaskTemplate/RestartPolicy/Condition").and_then(Value::as_str);
     matches!(condition, Some("none" | "on-failure")) || ServiceMode::of_spec(spec).is_job()
 }

@@ -406,8 +406,8 @@ fn in_flight(spec: &Value, name: &str, live: &Live, unfinished: Option<&Release>
 /// Whether a live service is what is wanted.
 fn is_done(wanted: &Wanted, live: &Live, name: &str) -> bool {
     live.services.get(name).is_some_and(|spec| {
-        let spec = live.localise(spec);
-        spec::label(&spec, SPEC_LABEL) == Some(wanted.digest.as_str()) && covers(&wanted.labelled(), &spec)
+        spec::label(spec, SPEC_LABEL) == Some(wanted.digest.as_str())
+            && covers(&wanted.labelled(), &live.localise(spec))
     })
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::wire::{labels_at, null_is_default, shared, shared_or_none, text_at, version_index};
+use super::wire::{at, labels_at, null_is_default, shared, shared_or_none, text_at, version_index};
 
 /// A service as the managers have it.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -97,7 +97,7 @@ pub enum ServiceMode {
 impl ServiceMode {
     /// The mode in a service spec. Absent fields mean what they mean to the engine: replicated, one.
     pub fn of_spec(spec: &Value) -> Self {
-        let number = |pointer: &str| spec.pointer(pointer).and_then(Value::as_u64);
+        let number = |pointer: &str| at(spec, pointer).and_then(Value::as_u64);
         let mode = &spec["Mode"];
         if mode.get("Global").is_some_and(|global| !global.is_null()) {
             Self::Global

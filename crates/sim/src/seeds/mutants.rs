@@ -21,10 +21,12 @@ pub fn breaks(bug: Bug) -> u8 {
     match bug {
         Bug::OldGateLeft => 1,
         Bug::GateFailureIgnored | Bug::GateRowsIgnored => 2,
-        Bug::NoLeaseCheck | Bug::LeaseStolen | Bug::RecordAfterEffect | Bug::MixedIsPrevious => 3,
+        Bug::NoLeaseCheck | Bug::LeaseStolen | Bug::MixedIsPrevious => 3,
         Bug::RetryWithoutCompare | Bug::ForeignOverwritten => 4,
+        // What it has written itself it takes for somebody else's.
+        Bug::AmbiguousIsSuccess | Bug::RecordAfterEffect => 5,
         Bug::RollbackFromPreviousSpec | Bug::CreatedServicesKept => 6,
-        Bug::MonitorNotHeld | Bug::StartingCounts | Bug::LateAnswerCounts | Bug::AmbiguousIsSuccess => 7,
+        Bug::MonitorNotHeld | Bug::StartingCounts | Bug::LateAnswerCounts => 7,
         Bug::SecondRunWrites => 8,
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::{FileKind, ServiceMode, TaskState};
+use engine::{FileKind, ServiceMode, TaskState, at};
 use serde_json::{Map, Value};
 
 use crate::behaviour::Behaviour;
@@ -152,17 +152,17 @@ impl File {
 
 /// The text at a JSON pointer; empty if there is none.
 pub(super) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    at(value, pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// The elements of the list at a JSON pointer.
 pub(super) fn list<'a>(value: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> {
-    value.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
+    at(value, pointer).and_then(Value::as_array).into_iter().flatten()
 }
 
 /// A duration in nanoseconds at a JSON pointer; none if it is absent or zero.
 pub(super) fn duration(value: &Value, pointer: &str) -> Option<Duration> {
-    let nanoseconds = value.pointer(pointer).and_then(Value::as_u64)?;
+    let nanoseconds = at(value, pointer).and_then(Value::as_u64)?;
     (nanoseconds > 0).then(|| Duration::from_nanos(nanoseconds))
 }
 
