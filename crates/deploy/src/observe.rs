@@ -45,9 +45,9 @@ pub(crate) async fn live<A: Api>(
         configs(api, stack, names),
         api.file_objects(FileKind::Config, &records_filter),
     )?;
-    let before = services.iter().filter_map(|service| {
-        Some((service.name().to_owned(), service.previous_spec.clone()?))
-    });
+    let before = services
+        .iter()
+        .filter_map(|service| Some((service.name().to_owned(), service.previous_spec.clone()?)));
     let before = before.collect();
     let services: BTreeMap<_, _> =
         services.into_iter().map(|service| (service.name().to_owned(), service.spec)).collect();

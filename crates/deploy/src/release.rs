@@ -318,7 +318,9 @@ pub(crate) fn read(stored: &[Stored<'_>], key: Option<&SealKey>, known: &Records
     for config in stored {
         let number = config.label(NUMBER_LABEL).and_then(|number| number.parse().ok());
         let part = config.label(PART_LABEL).and_then(|part| part.parse().ok());
-        if let (Some(number), Some(part), Some(kind)) = (number, part, crate::spec::label(config.spec, KIND_LABEL)) {
+        if let (Some(number), Some(part), Some(kind)) =
+            (number, part, crate::spec::label(config.spec, KIND_LABEL))
+        {
             records.entry((number, kind)).or_default().push((part, *config));
         }
     }
@@ -416,7 +418,8 @@ mod tests {
     fn a_record_comes_back_field_for_field_and_shows_no_secret() {
         let key = SealKey::generate().unwrap();
         let spec = json!({ "Name": "shop_api", "TaskTemplate": { "ContainerSpec": { "Env": ["PASSWORD=canary"] } } });
-        let intent = intent(3, Specs::from([("shop_api".into(), Some(spec.into())), ("shop_new".into(), None)]));
+        let intent =
+            intent(3, Specs::from([("shop_api".into(), Some(spec.into())), ("shop_new".into(), None)]));
         let parts = intent_parts("shop", &intent, &key).unwrap();
         let stored = store(&parts);
         let data = STANDARD.decode(stored[0].data()).unwrap();
@@ -444,7 +447,8 @@ mod tests {
 
     #[test]
     fn what_is_remembered_of_a_record_is_of_that_text_and_that_key() {
-        let (key, other, records) = (SealKey::generate().unwrap(), SealKey::generate().unwrap(), Records::default());
+        let (key, other, records) =
+            (SealKey::generate().unwrap(), SealKey::generate().unwrap(), Records::default());
         let spec = |image: &str| Specs::from([("shop_api".into(), Some(json!({ "Image": image }).into()))]);
         let (one, two) = (intent(1, spec("api:1")), intent(1, spec("api:2")));
         let parts = [intent_parts("shop", &one, &key).unwrap(), intent_parts("shop", &two, &key).unwrap()];

@@ -50,7 +50,9 @@ fn write_canonical(value: &Value, left_out: &dyn Fn(&str) -> bool, text: &mut St
         Value::Object(map) => {
             let mut entries: Vec<_> = map
                 .iter()
-                .filter(|(key, value)| !is_void(value) && !(*key == "Labels" && all_left_out(value, left_out)))
+                .filter(|(key, value)| {
+                    !is_void(value) && !(*key == "Labels" && all_left_out(value, left_out))
+                })
                 .collect();
             entries.sort_by_key(|(key, _)| *key);
             text.push('{');
@@ -61,7 +63,8 @@ fn write_canonical(value: &Value, left_out: &dyn Fn(&str) -> bool, text: &mut St
                 match value {
                     Value::Object(labels) if key == "Labels" => {
                         let kept = labels.iter().filter(|(label, _)| !left_out(label));
-                        let kept: Map<String, Value> = kept.map(|(key, value)| (key.clone(), value.clone())).collect();
+                        let kept: Map<String, Value> =
+                            kept.map(|(key, value)| (key.clone(), value.clone())).collect();
                         write_canonical(&Value::Object(kept), &|_| false, text);
                     }
                     value => write_canonical(value, &|_| false, text),
@@ -377,8 +380,14 @@ mod tests {
         use sha2::{Digest, Sha256};
         let texts = ["", "a", "quote\" back\\slash", "line\nbreak \u{1} \u{7f} \u{e9}"];
         for text in texts {
-            let nested = json!({ "Labels": { OWN_LABELS[0]: text, "z": text }, "b": [{}, { "x": text }], "a": 1.5 });
-            for labels in [json!({}), json!({ OWN_LABELS[0]: "x" }), json!({ OWN_LABELS[1]: "x", "own": text }), json!(null)] {
+            let nested =
+                json!({ "Labels": { OWN_LABELS[0]: text, "z": text }, "b": [{}, { "x": text }], "a": 1.5 });
+            for labels in [
+                json!({}),
+                json!({ OWN_LABELS[0]: "x" }),
+                json!({ OWN_LABELS[1]: "x", "own": text }),
+                json!(null),
+            ] {
                 let body = json!({ "Name": text, "Labels": labels, "TaskTemplate": nested });
                 let mut kept = body.clone();
                 if let Some(labels) = kept["Labels"].as_object_mut() {

@@ -125,8 +125,14 @@ fn show_mutants(arguments: &Arguments) -> bool {
             let own = seeds::mutants::breaks(bug);
             let broken = caught.failure.broken.iter().find(|broken| broken.invariant == own);
             let words = broken.map(ToString::to_string).unwrap_or_default();
-            println!("{name:<26} after {:>5} seeds, as its own after {:>5}: {words}", caught.first, caught.seeds);
-            println!("{:<26} again: --replay {} --faults '{}'", "", caught.failure.seed, caught.failure.faults);
+            println!(
+                "{name:<26} after {:>5} seeds, as its own after {:>5}: {words}",
+                caught.first, caught.seeds
+            );
+            println!(
+                "{:<26} again: --replay {} --faults '{}'",
+                "", caught.failure.seed, caught.failure.faults
+            );
         } else {
             all = false;
             println!("{name:<26} NOT FOUND in {} seeds", arguments.seeds);
@@ -138,9 +144,8 @@ fn show_mutants(arguments: &Arguments) -> bool {
 #[cfg(feature = "planted")]
 fn planted_bug(name: &str) -> Result<deploy::planted::Bug, String> {
     let mut all = deploy::planted::Bug::ALL.into_iter();
-    all.find(|bug| format!("{bug:?}") == name).ok_or_else(|| {
-        format!("no such bug; there are {:?}", deploy::planted::Bug::ALL)
-    })
+    all.find(|bug| format!("{bug:?}") == name)
+        .ok_or_else(|| format!("no such bug; there are {:?}", deploy::planted::Bug::ALL))
 }
 
 fn cores() -> usize {

@@ -398,7 +398,8 @@ fn in_flight(spec: &Value, name: &str, live: &Live, unfinished: Option<&Release>
             spec::label(spec, RELEASE_LABEL) == Some(number.as_str())
                 && of(&release.intent.wanted).is_some_and(|wanted| covers(&wanted, &live.localise(spec)))
         };
-        let changed_since = || live.before.get(name).is_some_and(|before| !same(before, spec) && answers(before));
+        let changed_since =
+            || live.before.get(name).is_some_and(|before| !same(before, spec) && answers(before));
         left || (answers(spec) && !changed_since())
     })
 }

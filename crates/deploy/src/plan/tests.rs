@@ -82,18 +82,20 @@ fn release(number: u64, digest: &str, previous: Specs, outcome: Option<(State, S
             previous,
             wanted: Specs::new(),
         }),
-        outcome: outcome.map(|(state, specs)| Arc::new(Outcome {
-            number,
-            state,
-            finished_at: String::new(),
-            seconds: 0,
-            message: String::new(),
-            digest: digest.to_owned(),
-            images: BTreeMap::new(),
-            rows: None,
-            applied: Vec::new(),
-            specs,
-        })),
+        outcome: outcome.map(|(state, specs)| {
+            Arc::new(Outcome {
+                number,
+                state,
+                finished_at: String::new(),
+                seconds: 0,
+                message: String::new(),
+                digest: digest.to_owned(),
+                images: BTreeMap::new(),
+                rows: None,
+                applied: Vec::new(),
+                specs,
+            })
+        }),
         opened: true,
         configs: Vec::new(),
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use engine::{FileKind, Filter, TaskFilter, TaskState};
 use serde_json::{Value, json};
 
-use super::{World, typed};
 use super::record::{File, Meta, Service, Task, list, text};
+use super::{World, typed};
 use crate::behaviour::without_digest;
 use crate::clock::timestamp;
 use crate::refusal::Refusal;

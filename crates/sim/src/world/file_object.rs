@@ -49,7 +49,8 @@ impl World {
             kept["Data"] = json!(data);
         }
         self.tell(kind.as_str(), "create", &id, &[("name", name)]);
-        self.files.insert(id.clone(), File { id: id.clone(), kind, meta, spec: kept.into(), data: data.into() });
+        self.files
+            .insert(id.clone(), File { id: id.clone(), kind, meta, spec: kept.into(), data: data.into() });
         Ok(id)
     }
 

@@ -20,7 +20,8 @@ impl World {
         ] {
             let id = self.rng.id();
             let body = json!({ "Name": name, "Id": id, "Scope": scope, "Driver": driver, "Labels": {} });
-            self.networks.insert(id.clone(), Network { id, name: name.into(), body: body.into(), in_store: true });
+            self.networks
+                .insert(id.clone(), Network { id, name: name.into(), body: body.into(), in_store: true });
         }
     }
 

@@ -66,7 +66,8 @@ impl World {
         } else if !satisfies(node, task.template()) {
             Some("scheduling constraints not satisfied")
         } else if !wanted.is_empty()
-            && here().any(|other| host_ports(other.endpoint()).iter().any(|port| wanted.contains(port))) {
+            && here().any(|other| host_ports(other.endpoint()).iter().any(|port| wanted.contains(port)))
+        {
             Some("host-mode port already in use")
         } else if most > 0 && mine() >= most {
             Some("max replicas per node limit exceed")
