@@ -42,7 +42,7 @@ const REMEMBERED: [(u64, &str, &str); 10] = [
     (4022, "a lost read in the rollback", "release=api-crashes,119:lost-request"),
     (2210, "a lost answer in the rollback", "release=worker-missing,97:lost-answer"),
     (4127, "a crash loop between two late looks", "release=mail-crashes,167:slow-1927"),
-    (4127, "a crash loop between two late answers", "release=mail-crashes,167:late-1927"),
+    (4127, "an answer that comes after its task has crashed", "release=mail-crashes,121:late-1927"),
     (
         0,
         "an edit of what the stack file does not set, right at a kill",
