@@ -158,7 +158,7 @@ fn a_one_shot_without_restarts_fails_at_once_and_is_there_when_completed() {
     wanted["TaskTemplate"]["RestartPolicy"] = json!({ "Condition": "none" });
     let live = service(&wanted, "");
     let with_policy = |mut task: Task| {
-        task.spec = wanted["TaskTemplate"].clone();
+        task.spec = wanted["TaskTemplate"].clone().into();
         task
     };
     let failed = [with_policy(task("a", "v2", "failed", "shutdown"))];
@@ -242,7 +242,7 @@ fn what_no_node_offers_is_named() {
         ("host-mode port already in use on 1 node", "it publishes port 80 of its node"),
     ] {
         let mut task = unplaced("a", "pending", &format!("no suitable node ({error})"));
-        task.spec = wanted["TaskTemplate"].clone();
+        task.spec = wanted["TaskTemplate"].clone().into();
         let trouble = trouble(watch(&wanted).observe(look(DEADLINE), Some(&live), &[task]));
         assert_eq!(
             trouble.to_string(),
