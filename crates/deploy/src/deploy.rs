@@ -25,6 +25,7 @@ use crate::plan::recreate::if_in_use;
 use crate::plan::{Foreign, OnDrift, Plan, PlanOptions, PlanSummary, plan};
 use crate::plan_file::PlanFile;
 use crate::relabel;
+use crate::release::Records;
 use crate::rollout::Rollout;
 use crate::seal::SealKey;
 use crate::source::Source;
@@ -61,6 +62,8 @@ pub struct Options {
     pub agreed: Option<PlanFile>,
     /// How the operator stops it.
     pub interrupt: Interrupt,
+    /// The release records that have been opened before.
+    pub records: Records,
 }
 
 /// How a deploy ended well.
@@ -79,8 +82,8 @@ pub async fn make_plan<A: Api>(
     options: &Options,
     sink: Sink<'_>,
 ) -> Result<(PlanSummary, PlanFile), Error> {
-    let goal = files(api, desired, options, sink).await?;
-    look_ahead(api, &goal, options).await
+    let (goal, live) = files(api, desired, options, sink).await?;
+    look_ahead(api, &goal, &live, options).await
 }
 
 /// What going back to an earlier release would do. Writes nothing.
@@ -90,19 +93,19 @@ pub async fn plan_rollback<A: Api>(
     to: Back,
     options: &Options,
 ) -> Result<PlanSummary, Error> {
-    let goal = back(api, stack, to).await?;
-    Ok(look_ahead(api, &goal, options).await?.0)
+    let (goal, live) = back(api, stack, to, options).await?;
+    Ok(look_ahead(api, &goal, &live, options).await?.0)
 }
 
 async fn look_ahead<A: Api>(
     api: &A,
     goal: &Goal,
+    live: &Live,
     options: &Options,
 ) -> Result<(PlanSummary, PlanFile), Error> {
-    let live = observe::live(api, goal.stack(), &goal.configs()).await?;
     let how = goal.how(options.plan);
-    let target = goal.target(&live, how)?;
-    let plan = planned(api, &target, &live, how).await?;
+    let target = goal.target(live, how)?;
+    let plan = planned(api, &target, live, how).await?;
     Ok((plan.summary(&target), PlanFile::of(&plan, &target)))
 }
 
@@ -128,26 +131,42 @@ pub(crate) fn fallen_back(users: &[NetworkUser]) -> String {
     format!("the stack is not recreated but updated service by service: {}", users.join(", "))
 }
 
-/// What the stack files say, with the images' digests.
-async fn files<A: Api>(api: &A, desired: Desired, options: &Options, sink: Sink<'_>) -> Result<Goal, Error> {
+/// What the stack files say, with the images' digests, and what is live.
+async fn files<A: Api>(
+    api: &A,
+    desired: Desired,
+    options: &Options,
+    sink: Sink<'_>,
+) -> Result<(Goal, Live), Error> {
     // What the files alone can tell is told before anybody is asked.
-    Target::new(desired.clone(), &BTreeMap::new()).map_err(Error::Input)?;
+    Target::check(&desired).map_err(Error::Input)?;
+    let configs = desired.configs.iter().map(|config| &config.name);
+    let configs: Vec<String> =
+        configs.chain(desired.external_configs.iter().map(|config| &config.name)).cloned().collect();
     // Together: what `info` takes is a good part of a deploy that finds nothing to do.
-    let (manager, before) =
-        tokio::join!(observe::require_manager(api), observe::live(api, &desired.namespace, &[]));
+    let (manager, live) = tokio::join!(
+        observe::require_manager(api),
+        observe::live(api, &desired.namespace, &configs, &options.records)
+    );
     manager?;
-    let before = before?;
+    let live = live?;
     let images =
-        images::resolve(api, &desired, &before, options.resolve_image, &options.registry_auth, sink).await;
+        images::resolve(api, &desired, &live, options.resolve_image, &options.registry_auth, sink).await;
     let target = Target::new(desired, &images).map_err(Error::Input)?.with_auth(&options.registry_auth);
-    Ok(Goal::Files(Box::new(target)))
+    Ok((Goal::Files(Box::new(target)), live))
 }
 
-/// An earlier release.
-async fn back<A: Api>(api: &A, stack: &str, to: Back) -> Result<Goal, Error> {
+/// An earlier release, and what is live.
+async fn back<A: Api>(api: &A, stack: &str, to: Back, options: &Options) -> Result<(Goal, Live), Error> {
     observe::require_manager(api).await?;
-    let live = observe::live(api, stack, &[]).await?;
-    Goal::release(stack, &live.releases, to)
+    let live = observe::live(api, stack, &[], &options.records).await?;
+    let goal = Goal::release(stack, &live.releases, to)?;
+    let configs = goal.configs();
+    if configs.is_empty() {
+        return Ok((goal, live));
+    }
+    let live = observe::live(api, stack, &configs, &options.records).await?;
+    Ok((goal, live))
 }
 
 /// Takes a stack to what is wanted, or leaves it as it was.
@@ -157,8 +176,8 @@ pub async fn deploy<A: Api>(
     options: &Options,
     sink: Sink<'_>,
 ) -> Result<Deployed, Error> {
-    let goal = files(api, desired, options, sink).await?;
-    carry_out(api, &goal, options, sink).await
+    let (goal, live) = files(api, desired, options, sink).await?;
+    carry_out(api, &goal, &live, options, sink).await
 }
 
 /// Takes a stack back to an earlier release, as a release of its own.
@@ -169,23 +188,23 @@ pub async fn rollback<A: Api>(
     options: &Options,
     sink: Sink<'_>,
 ) -> Result<Deployed, Error> {
-    let goal = back(api, stack, to).await?;
-    carry_out(api, &goal, options, sink).await
+    let (goal, live) = back(api, stack, to, options).await?;
+    carry_out(api, &goal, &live, options, sink).await
 }
 
 async fn carry_out<A: Api>(
     api: &A,
     goal: &Goal,
+    live: &Live,
     options: &Options,
     sink: Sink<'_>,
 ) -> Result<Deployed, Error> {
-    let live = observe::live(api, goal.stack(), &goal.configs()).await?;
     let how = goal.how(options.plan);
-    let target = goal.target(&live, how)?;
-    let plan = planned(api, &target, &live, how).await?;
-    refuse(&target, &live, &plan, options)?;
+    let target = goal.target(live, how)?;
+    let plan = planned(api, &target, live, how).await?;
+    refuse(&target, live, &plan, options)?;
     refuse_moved(&target, &plan, options, true)?;
-    let known = Known { plan: plan.summary(&target), in_force: number_in_force(&live) };
+    let known = Known { plan: plan.summary(&target), in_force: number_in_force(live) };
     sink(Event::Plan(known.plan.clone()));
     if plan.empty && !planted!(SecondRunWrites) {
         return steady(api, &target, &plan, sink).await;
@@ -216,7 +235,7 @@ async fn under_lease<A: Api>(
     sink: Sink<'_>,
 ) -> Result<Deployed, Error> {
     let api = &Patient(api);
-    let (live, key) = observe_all(api, goal).await?;
+    let (live, key) = observe_all(api, goal, &options.records).await?;
     let how = goal.how(options.plan);
     let target = &goal.target(&live, how)?;
     let plan = planned(api, target, &live, how).await?;
@@ -285,9 +304,9 @@ fn refuse_moved(target: &Target, plan: &Plan, options: &Options, wanted: bool) -
 }
 
 /// What is live, with every secret's content compared, and the stack's key.
-async fn observe_all<A: Api>(api: &A, goal: &Goal) -> Result<(Live, SealKey), Error> {
+async fn observe_all<A: Api>(api: &A, goal: &Goal, known: &Records) -> Result<(Live, SealKey), Error> {
     let (stack, configs) = (goal.stack(), goal.configs());
-    let mut live = observe::live(api, stack, &configs).await?;
+    let mut live = observe::live(api, stack, &configs, known).await?;
     let key = match &live.key {
         Some(key) => key.clone(),
         None => SealKey::generate()?,
@@ -296,7 +315,7 @@ async fn observe_all<A: Api>(api: &A, goal: &Goal) -> Result<(Live, SealKey), Er
         && !live.unknown_secrets(&target.secrets).is_empty()
     {
         let other_content = relabel::ask(api, target, &live, &key).await?;
-        live = observe::live(api, stack, &configs).await?;
+        live = observe::live(api, stack, &configs, known).await?;
         live.other_content = other_content;
     }
     live.key = Some(key.clone());

@@ -131,7 +131,7 @@ fn was_put_back(release: &Release) -> bool {
 
 fn specs(release: &Release) -> impl Iterator<Item = (&String, &Value)> {
     let specs = release.outcome.iter().flat_map(|outcome| &outcome.specs);
-    specs.filter_map(|(name, spec)| Some((name, spec.as_ref()?)))
+    specs.filter_map(|(name, spec)| Some((name, spec.as_deref()?)))
 }
 
 /// An earlier release as a target: its services as they were recorded, all at once, without a gate.

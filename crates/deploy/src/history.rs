@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::error::Error;
 use crate::observe;
-use crate::release::Release;
+use crate::release::{Records, Release};
 use crate::source::Source;
 use crate::spec::{self, Change};
 
@@ -101,7 +101,7 @@ pub async fn diff<A: Api>(api: &A, stack: &str, from: u64, to: u64) -> Result<Re
 
 async fn read<A: Api>(api: &A, stack: &str) -> Result<Vec<Release>, Error> {
     observe::require_manager(api).await?;
-    Ok(observe::live(api, stack, &[]).await?.releases)
+    Ok(observe::live(api, stack, &[], &Records::default()).await?.releases)
 }
 
 /// The release that is in force: the last one that succeeded.
@@ -122,7 +122,7 @@ pub(crate) fn find<'a>(stack: &str, releases: &'a [Release], number: u64) -> Res
 fn specs<'a>(stack: &str, release: &'a Release) -> Result<BTreeMap<&'a String, &'a Value>, Error> {
     let number = release.intent.number;
     if let (Some(outcome), true) = (&release.outcome, release.opened) {
-        return Ok(outcome.specs.iter().filter_map(|(name, spec)| Some((name, spec.as_ref()?))).collect());
+        return Ok(outcome.specs.iter().filter_map(|(name, spec)| Some((name, spec.as_deref()?))).collect());
     }
     let reason = no_return(release).unwrap_or_else(|| "it left no specs".to_owned());
     Err(Error::NoReturn { stack: stack.to_owned(), number, reasons: vec![reason] })

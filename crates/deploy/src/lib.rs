@@ -97,6 +97,7 @@ pub use plan::{
     WaveSummary,
 };
 pub use plan_file::{PlanFile, PlanFileError};
+pub use release::Records;
 pub use remove::{Removed, remove};
 pub use rollout::wall_clock;
 pub use seal::{SealError, nonce};

@@ -1,6 +1,7 @@
 //! What is live, as far as a plan needs it. Pure data, with the names that specs refer to by id.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -20,7 +21,10 @@ pub(crate) const CONTENT_LABEL: &str = "tidegate.content";
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Live {
     /// The stack's services: full name and raw spec.
-    pub services: BTreeMap<String, Value>,
+    pub services: BTreeMap<String, Arc<Value>>,
+    /// What each service was before its last update, as far as the engine says: full name and raw spec. Evidence of who wrote
+    /// last, and never something to go back to.
+    pub before: BTreeMap<String, Arc<Value>>,
     /// The swarm's networks: id and name.
     pub networks: BTreeMap<String, String>,
     /// The stack's own networks, by id, each as the body that makes it again.
@@ -64,7 +68,7 @@ impl Live {
     /// going: it stays listed on a node until its last task has ended there, while the managers no longer know it.
     pub(crate) fn network_in_use(&self, name: &str) -> Option<&str> {
         let (id, _) = self.networks.iter().find(|(id, network)| {
-            let joins = |spec: &Value| networks::targets(spec).any(|target| target == *id);
+            let joins = |spec: &Arc<Value>| networks::targets(spec).any(|target| target == *id);
             *network == name && self.services.values().any(joins)
         })?;
         Some(id)
@@ -83,8 +87,8 @@ impl Live {
     }
 
     /// The stack's own networks, and the names of the others that these specs join: what is recorded.
-    pub(crate) fn networks_of<'s>(&self, specs: impl Iterator<Item = &'s Value>) -> Networks {
-        let joined = specs.flat_map(networks::targets);
+    pub(crate) fn networks_of<'s>(&self, specs: impl Iterator<Item = &'s Arc<Value>>) -> Networks {
+        let joined = specs.flat_map(|spec| networks::targets(spec));
         let named = joined.filter_map(|id| Some((id.to_owned(), json!({ "Name": self.network_name(id)? }))));
         let mut networks: Networks = named.collect();
         networks.extend(self.own_networks.clone());

@@ -24,8 +24,26 @@ struct Look {
     begun: Instant,
     ended: Instant,
     /// Nothing where the engine did not answer.
-    answer: Option<(Vec<Service>, Vec<Task>)>,
+    answer: Option<Answer>,
 }
+
+/// What the engine answered.
+struct Answer {
+    services: Vec<Service>,
+    /// When the tasks were asked for.
+    asked: Instant,
+    tasks: Vec<Task>,
+}
+
+impl Answer {
+    fn of(&self, id: &str) -> Seen {
+        let service = self.services.iter().find(|service| service.id == id).cloned();
+        (service, self.tasks.iter().filter(|task| task.service_id == id).cloned().collect(), self.asked)
+    }
+}
+
+/// A service, its tasks, and when these were asked for.
+pub(crate) type Seen = (Option<Service>, Vec<Task>, Instant);
 
 impl<'a, A: Api> Looks<'a, A> {
     pub(crate) fn new(api: &'a A, stack: &'a str) -> Self {
@@ -39,18 +57,19 @@ impl<'a, A: Api> Looks<'a, A> {
 
     /// A service and its tasks, as they were no earlier than now. The tasks are read last, so that what made Swarm step in is
     /// among them.
-    pub(crate) async fn look(&self, id: &str) -> Result<(Option<Service>, Vec<Task>), EngineError> {
+    pub(crate) async fn look(&self, id: &str) -> Result<Seen, EngineError> {
         let asked = Instant::now();
         let mut last = self.last.lock().await;
         // What another one has read since will do.
         if let Some(look) = last.as_ref().filter(|look| look.begun >= asked) {
-            if let Some((services, tasks)) = &look.answer {
-                return Ok(of(id, services, tasks));
+            if let Some(answer) = &look.answer {
+                return Ok(answer.of(id));
             }
             drop(last);
             // It got no answer; then each asks, to hear why.
             let service = self.api.service(id).await?;
-            return Ok((service, self.api.tasks(&TaskFilter::service(id)).await?));
+            let asked = Instant::now();
+            return Ok((service, self.api.tasks(&TaskFilter::service(id)).await?, asked));
         }
         if let Some(look) = last.as_ref() {
             let took = look.ended.saturating_duration_since(look.begun);
@@ -60,21 +79,18 @@ impl<'a, A: Api> Looks<'a, A> {
         let answer = self.all().await;
         let ended = Instant::now();
         let (own, answer) = match answer {
-            Ok((services, tasks)) => (Ok(of(id, &services, &tasks)), Some((services, tasks))),
+            Ok(answer) => (Ok(answer.of(id)), Some(answer)),
             Err(error) => (Err(error), None),
         };
         *last = Some(Look { begun, ended, answer });
         own
     }
 
-    async fn all(&self) -> Result<(Vec<Service>, Vec<Task>), EngineError> {
+    async fn all(&self) -> Result<Answer, EngineError> {
         let services = self.api.services(&Filter::stack(self.stack)).await?;
+        let asked = Instant::now();
         // By their label: a filter by ids would find nothing at all once one of them is gone.
-        Ok((services, self.api.tasks(&TaskFilter::stack(self.stack)).await?))
+        let tasks = self.api.tasks(&TaskFilter::stack(self.stack)).await?;
+        Ok(Answer { services, asked, tasks })
     }
-}
-
-fn of(id: &str, services: &[Service], tasks: &[Task]) -> (Option<Service>, Vec<Task>) {
-    let service = services.iter().find(|service| service.id == id).cloned();
-    (service, tasks.iter().filter(|task| task.service_id == id).cloned().collect())
 }

@@ -2,11 +2,12 @@
 //! what one differs from what is wanted; and specs whose networks have other ids than they had. Pure.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use engine::Network;
 use serde_json::{Map, Value, json};
 
-use crate::release::Release;
+use crate::release::{Release, Specs};
 use crate::spec;
 
 pub(crate) const NAMESPACE_LABEL: &str = "com.docker.stack.namespace";
@@ -147,10 +148,22 @@ pub(crate) fn bring_up_to_date(
         let name = names.get(id).filter(|_| !ids(id))?;
         there.get(name.as_str()).copied()
     };
+    let stale =
+        |specs: &Specs| specs.values().flatten().any(|spec| targets(spec).any(|id| other(id).is_some()));
+    let refresh = |specs: &mut Specs| {
+        for spec in specs.values_mut().flatten() {
+            if targets(spec).any(|id| other(id).is_some()) {
+                translate(Arc::make_mut(spec), other);
+            }
+        }
+    };
     for release in releases {
-        let outcome = release.outcome.iter_mut().flat_map(|outcome| outcome.specs.values_mut());
-        for spec in release.intent.previous.values_mut().chain(outcome).flatten() {
-            translate(spec, other);
+        // Records are shared with those who opened them before: only what changes is made anew.
+        if stale(&release.intent.previous) {
+            refresh(&mut Arc::make_mut(&mut release.intent).previous);
+        }
+        if let Some(outcome) = release.outcome.as_mut().filter(|outcome| stale(&outcome.specs)) {
+            refresh(&mut Arc::make_mut(outcome).specs);
         }
     }
 }

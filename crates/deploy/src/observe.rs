@@ -6,7 +6,7 @@ use engine::{Api, Error, FileKind, FileObject, Filter, LocalNodeState, Network};
 
 use crate::live::Live;
 use crate::networks::{self, NAMESPACE_LABEL};
-use crate::release::{self, STACK_LABEL, Stored};
+use crate::release::{self, Records, STACK_LABEL, Stored};
 use crate::seal::SealKey;
 use crate::spec::{self, SEAL_LABEL};
 
@@ -28,7 +28,14 @@ pub(crate) async fn require_manager<A: Api>(api: &A) -> Result<String, Error> {
 }
 
 /// Reads what a plan needs; `names` are configs to look for beside those of the stack.
-pub(crate) async fn live<A: Api>(api: &A, stack: &str, names: &[String]) -> Result<Live, Error> {
+///
+/// `known` are records that have been opened before.
+pub(crate) async fn live<A: Api>(
+    api: &A,
+    stack: &str,
+    names: &[String],
+    known: &Records,
+) -> Result<Live, Error> {
     let all = Filter::all();
     let stack_filter = Filter::stack(stack);
     let records_filter = Filter::label(STACK_LABEL, stack);
@@ -39,10 +46,14 @@ pub(crate) async fn live<A: Api>(api: &A, stack: &str, names: &[String]) -> Resu
         configs(api, stack, names),
         api.file_objects(FileKind::Config, &records_filter),
     )?;
+    let before = services
+        .iter()
+        .filter_map(|service| Some((service.name().to_owned(), service.previous_spec.clone()?)));
+    let before = before.collect();
     let services: BTreeMap<_, _> =
         services.into_iter().map(|service| (service.name().to_owned(), service.spec)).collect();
     let key = services.values().find_map(|spec| spec::label(spec, SEAL_LABEL)).and_then(SealKey::from_label);
-    let mut releases = release::read(&records.iter().map(stored).collect::<Vec<_>>(), key.as_ref());
+    let mut releases = release::read(&records.iter().map(stored).collect::<Vec<_>>(), key.as_ref(), known);
     let mut former_networks = networks::names(&releases);
     former_networks.retain(|id, _| !all_networks.iter().any(|network| network.id() == id));
     networks::bring_up_to_date(&mut releases, &ids_by_name(&all_networks), &|id| {
@@ -53,6 +64,7 @@ pub(crate) async fn live<A: Api>(api: &A, stack: &str, names: &[String]) -> Resu
     };
     Ok(Live {
         services,
+        before,
         own_networks: all_networks
             .iter()
             .filter(own)
@@ -95,10 +107,6 @@ async fn configs<A: Api>(api: &A, stack: &str, names: &[String]) -> Result<Vec<F
 }
 
 /// A config of Tidegate's as the records read it.
-pub(crate) fn stored(config: &FileObject) -> Stored {
-    Stored {
-        id: config.id.clone(),
-        labels: config.labels().into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
-        data: config.data().unwrap_or_default(),
-    }
+pub(crate) fn stored(config: &FileObject) -> Stored<'_> {
+    Stored { id: &config.id, spec: &config.spec }
 }

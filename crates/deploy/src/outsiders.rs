@@ -4,6 +4,7 @@
 //! networks. A container's name is known only on the engine's own node.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use engine::{Api, Error as EngineError, Filter, Task, TaskFilter};
 use serde::Serialize;
@@ -70,7 +71,7 @@ async fn containers<A: Api>(
     let nodes = api.nodes().await?;
     let mut users = Vec::new();
     for (id, name) in networks {
-        let mut here: Option<Value> = None;
+        let mut here: Option<Arc<Value>> = None;
         for task in attachments.iter().filter(|task| task.networks().any(|target| target == id)) {
             if here.is_none() {
                 here = Some(api.network(id).await?.map(|network| network.raw).unwrap_or_default());

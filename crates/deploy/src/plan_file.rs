@@ -44,8 +44,7 @@ pub enum PlanFileError {
 impl PlanFile {
     /// What this plan was made from.
     pub(crate) fn of(plan: &Plan, target: &Target) -> Self {
-        let digest =
-            |value: &serde_json::Value| hex(&Sha256::digest(spec::canonical(value).to_string().as_bytes()));
+        let digest = |value: &serde_json::Value| hex(&Sha256::digest(spec::canonical_text(value).as_bytes()));
         Self {
             format: FORMAT,
             stack: target.stack.clone(),

@@ -30,11 +30,19 @@ pub enum Bug {
     SecondRunWrites,
     /// A gate that an earlier deploy left running goes on beside the new one.
     OldGateLeft,
+    /// What is about to be done is recorded after it was done.
+    RecordAfterEffect,
+    /// What an interrupted release left half done counts as what was before it.
+    MixedIsPrevious,
+    /// A task that is still starting counts as up.
+    StartingCounts,
+    /// The time that an answer takes counts as time that a task was up.
+    LateAnswerCounts,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 16] = [
         Self::RetryWithoutCompare,
         Self::RollbackFromPreviousSpec,
         Self::NoLeaseCheck,
@@ -47,6 +55,10 @@ impl Bug {
         Self::AmbiguousIsSuccess,
         Self::SecondRunWrites,
         Self::OldGateLeft,
+        Self::RecordAfterEffect,
+        Self::MixedIsPrevious,
+        Self::StartingCounts,
+        Self::LateAnswerCounts,
     ];
 }
 

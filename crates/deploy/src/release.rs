@@ -7,8 +7,9 @@
 //! A record is one config, or several numbered parts when it is larger than a config may be (1,024,000 bytes).
 //! Its facts are plain JSON; its specs are compressed and sealed (see `seal`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{Read as _, Write as _};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -36,16 +37,44 @@ const PART_BYTES: usize = 700_000;
 /// The most bytes that a record may unpack to; more is damage or an attack.
 const UNPACKED_LIMIT: u64 = 256 << 20;
 
-/// A service as it was or is: `None` where there is none.
-pub(crate) type Specs = BTreeMap<String, Option<Value>>;
+/// How many opened records are remembered; the releases that are kept are mostly fewer.
+const REMEMBERED: usize = 64;
+
+/// A service as it was or is: `None` where there is none. Specs are large and never changed, so they are shared.
+pub(crate) type Specs = BTreeMap<String, Option<Arc<Value>>>;
 
 /// The part of a record that nobody without the stack's key can read.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default)]
 struct Sealed {
     specs: Specs,
     wanted: Specs,
+    networks: Networks,
+}
+
+/// The same as it is written.
+#[derive(Serialize)]
+struct SealedOut<'a> {
+    specs: BTreeMap<&'a str, Option<&'a Value>>,
+    wanted: BTreeMap<&'a str, Option<&'a Value>>,
+    networks: &'a Networks,
+}
+
+/// The same as it is read.
+#[derive(Deserialize)]
+struct SealedIn {
+    specs: BTreeMap<String, Option<Value>>,
+    wanted: BTreeMap<String, Option<Value>>,
     #[serde(default)]
     networks: Networks,
+}
+
+impl From<SealedIn> for Sealed {
+    fn from(read: SealedIn) -> Self {
+        let shared = |specs: BTreeMap<String, Option<Value>>| {
+            specs.into_iter().map(|(name, spec)| (name, spec.map(Arc::new))).collect()
+        };
+        Self { specs: shared(read.specs), wanted: shared(read.wanted), networks: read.networks }
+    }
 }
 
 /// What a deploy is about to do.
@@ -141,23 +170,73 @@ pub(crate) struct Part {
 }
 
 /// A config that was read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Stored {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stored<'a> {
     /// The engine's id.
-    pub id: String,
-    /// Its labels.
-    pub labels: BTreeMap<String, String>,
-    /// Its data, decoded.
-    pub data: Vec<u8>,
+    pub id: &'a str,
+    /// Its spec: labels, and data in base64.
+    pub spec: &'a Value,
+}
+
+impl Stored<'_> {
+    fn label(&self, name: &str) -> Option<&str> {
+        crate::spec::label(self.spec, name)
+    }
+
+    fn data(&self) -> &str {
+        self.spec.get("Data").and_then(Value::as_str).unwrap_or_default()
+    }
+}
+
+/// Release records that have been opened, to be opened once: a record never changes. What is asked for is found by all that
+/// is stored of it, so it does not matter which engine or stack it was read from. Clones share it. Its `Debug` shows nothing.
+#[derive(Clone, Default)]
+pub struct Records(Arc<Mutex<HashMap<RecordText, Record>>>);
+
+/// All that is stored of a record, and the key that it was opened with, as that is written in a label.
+type RecordText = (Vec<String>, Option<String>);
+
+/// A record that was read.
+#[derive(Clone)]
+enum Record {
+    Intent(Arc<Intent>, Opened),
+    Outcome(Arc<Outcome>, Opened),
+    Damaged,
+}
+
+/// Whether its specs could be opened.
+type Opened = bool;
+
+impl std::fmt::Debug for Records {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Records(hidden)")
+    }
+}
+
+impl Records {
+    fn record(&self, kind: &str, parts: &[Stored<'_>], key: Option<&SealKey>) -> Record {
+        let texts = std::iter::once(kind).chain(parts.iter().map(Stored::data)).map(str::to_owned).collect();
+        let text: RecordText = (texts, key.map(SealKey::to_label));
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&text).cloned();
+        known.unwrap_or_else(|| {
+            let record = open(kind, parts, key).unwrap_or(Record::Damaged);
+            let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.len() >= REMEMBERED {
+                known.clear();
+            }
+            known.insert(text, record.clone());
+            record
+        })
+    }
 }
 
 /// A release as the records tell it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Release {
     /// The intent.
-    pub intent: Intent,
+    pub intent: Arc<Intent>,
     /// The outcome; `None` while it runs, or when it was interrupted.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<Arc<Outcome>>,
     /// Whether the specs could be opened with the stack's key.
     pub opened: bool,
     /// The ids of the configs that hold it.
@@ -185,17 +264,21 @@ pub enum RecordError {
 /// The configs that hold an intent.
 pub(crate) fn intent_parts(stack: &str, intent: &Intent, key: &SealKey) -> Result<Vec<Part>, RecordError> {
     let facts = serde_json::to_value(intent).map_err(|error| RecordError::Encode(error.to_string()))?;
-    let (specs, wanted) = (intent.previous.clone(), intent.wanted.clone());
-    let sealed = Sealed { specs, wanted, networks: intent.networks.clone() };
+    let (specs, wanted) = (refs(&intent.previous), refs(&intent.wanted));
+    let sealed = SealedOut { specs, wanted, networks: &intent.networks };
     parts(stack, "intent", intent.number, &facts, &sealed, key)
 }
 
 /// The configs that hold an outcome.
 pub(crate) fn outcome_parts(stack: &str, outcome: &Outcome, key: &SealKey) -> Result<Vec<Part>, RecordError> {
     let facts = serde_json::to_value(outcome).map_err(|error| RecordError::Encode(error.to_string()))?;
-    let (specs, networks) = (outcome.specs.clone(), outcome.networks.clone());
-    let sealed = Sealed { specs, wanted: Specs::new(), networks };
+    let sealed =
+        SealedOut { specs: refs(&outcome.specs), wanted: BTreeMap::new(), networks: &outcome.networks };
     parts(stack, "outcome", outcome.number, &facts, &sealed, key)
+}
+
+fn refs(specs: &Specs) -> BTreeMap<&str, Option<&Value>> {
+    specs.iter().map(|(name, spec)| (name.as_str(), spec.as_deref())).collect()
 }
 
 fn parts(
@@ -203,7 +286,7 @@ fn parts(
     kind: &str,
     number: u64,
     facts: &Value,
-    sealed: &Sealed,
+    sealed: &SealedOut<'_>,
     key: &SealKey,
 ) -> Result<Vec<Part>, RecordError> {
     let encode = |error: &dyn std::fmt::Display| RecordError::Encode(error.to_string());
@@ -243,66 +326,79 @@ pub(crate) fn config_name(stack: &str, suffix: &str) -> String {
 
 /// Puts the releases of a stack together from its configs, oldest first. A record with a part missing was never
 /// finished, and counts as not written.
-pub(crate) fn read(stored: &[Stored], key: Option<&SealKey>) -> Vec<Release> {
-    let mut records: BTreeMap<(u64, &str), Vec<(usize, &Stored)>> = BTreeMap::new();
+pub(crate) fn read(stored: &[Stored<'_>], key: Option<&SealKey>, known: &Records) -> Vec<Release> {
+    let mut records: BTreeMap<(u64, &str), Vec<(usize, Stored<'_>)>> = BTreeMap::new();
     for config in stored {
-        let number = config.labels.get(NUMBER_LABEL).and_then(|number| number.parse().ok());
-        let part = config.labels.get(PART_LABEL).and_then(|part| part.parse().ok());
-        if let (Some(number), Some(part), Some(kind)) = (number, part, config.labels.get(KIND_LABEL)) {
-            records.entry((number, kind)).or_default().push((part, config));
+        let number = config.label(NUMBER_LABEL).and_then(|number| number.parse().ok());
+        let part = config.label(PART_LABEL).and_then(|part| part.parse().ok());
+        if let (Some(number), Some(part), Some(kind)) =
+            (number, part, crate::spec::label(config.spec, KIND_LABEL))
+        {
+            records.entry((number, kind)).or_default().push((part, *config));
         }
     }
-    let numbers: Vec<u64> =
-        records.keys().filter(|(_, kind)| *kind == "intent").map(|(number, _)| *number).collect();
-    let mut releases = Vec::new();
-    for number in numbers {
-        let Some((mut intent, sealed)) =
-            records.get(&(number, "intent")).and_then(|r| join::<Intent>(r, key))
-        else {
-            continue;
-        };
-        let mut opened = sealed.is_some();
-        let sealed = sealed.unwrap_or_default();
-        (intent.previous, intent.wanted, intent.networks) = (sealed.specs, sealed.wanted, sealed.networks);
-        let outcome = records.get(&(number, "outcome")).and_then(|parts| join::<Outcome>(parts, key));
-        let outcome = outcome.map(|(mut outcome, sealed)| {
-            opened &= sealed.is_some();
-            let sealed = sealed.unwrap_or_default();
-            (outcome.specs, outcome.networks) = (sealed.specs, sealed.networks);
-            outcome
-        });
-        let configs = ["intent", "outcome"]
-            .iter()
-            .filter_map(|kind| records.get(&(number, *kind)))
-            .flatten()
-            .map(|(_, config)| config.id.clone())
-            .collect();
-        releases.push(Release { intent, outcome, opened, configs });
-    }
-    releases
+    let record = |number: u64, kind: &str| {
+        let parts = whole(records.get(&(number, kind))?)?;
+        Some(known.record(kind, &parts, key))
+    };
+    let numbers = records.keys().filter(|(_, kind)| *kind == "intent").map(|(number, _)| *number);
+    numbers
+        .filter_map(|number| {
+            let Some(Record::Intent(intent, intent_opened)) = record(number, "intent") else { return None };
+            let (outcome, outcome_opened) = match record(number, "outcome") {
+                Some(Record::Outcome(outcome, opened)) => (Some(outcome), opened),
+                _ => (None, true),
+            };
+            let configs = ["intent", "outcome"]
+                .iter()
+                .filter_map(|kind| records.get(&(number, *kind)))
+                .flatten()
+                .map(|(_, config)| config.id.to_owned())
+                .collect();
+            Some(Release { intent, outcome, opened: intent_opened && outcome_opened, configs })
+        })
+        .collect()
 }
 
-fn join<T: for<'de> Deserialize<'de>>(
-    parts: &[(usize, &Stored)],
-    key: Option<&SealKey>,
-) -> Option<(T, Option<Sealed>)> {
+/// The parts in their order; `None` if one is missing.
+fn whole<'a>(parts: &[(usize, Stored<'a>)]) -> Option<Vec<Stored<'a>>> {
     let mut parts = parts.to_vec();
     parts.sort_by_key(|(index, _)| *index);
-    let wanted: usize = parts.first()?.1.labels.get(PARTS_LABEL)?.parse().ok()?;
-    if parts.len() != wanted || parts.iter().enumerate().any(|(at, (index, _))| at != *index) {
-        return None;
+    let wanted: usize = parts.first()?.1.label(PARTS_LABEL)?.parse().ok()?;
+    let all = parts.len() == wanted && parts.iter().enumerate().all(|(at, (index, _))| at == *index);
+    all.then(|| parts.into_iter().map(|(_, config)| config).collect())
+}
+
+fn open(kind: &str, parts: &[Stored<'_>], key: Option<&SealKey>) -> Option<Record> {
+    #[derive(Deserialize)]
+    struct Text<T> {
+        facts: T,
+        sealed: String,
     }
-    let text: Vec<u8> = parts.iter().flat_map(|(_, config)| config.data.iter().copied()).collect();
-    let record: Value = serde_json::from_slice(&text).ok()?;
-    let facts = serde_json::from_value(record.get("facts")?.clone()).ok()?;
-    let sealed = record.get("sealed")?.as_str()?;
-    Some((facts, key.and_then(|key| key.open(sealed).ok()).and_then(|packed| unpack(&packed))))
+    let mut text = Vec::new();
+    for part in parts {
+        STANDARD.decode_vec(part.data(), &mut text).ok()?;
+    }
+    let unseal = |sealed: &str| key.and_then(|key| key.open(sealed).ok()).and_then(|packed| unpack(&packed));
+    Some(if kind == "intent" {
+        let Text { facts, sealed } = serde_json::from_slice::<Text<Intent>>(&text).ok()?;
+        let sealed = unseal(&sealed);
+        let opened = sealed.is_some();
+        let Sealed { specs: previous, wanted, networks } = sealed.unwrap_or_default();
+        Record::Intent(Arc::new(Intent { previous, wanted, networks, ..facts }), opened)
+    } else {
+        let Text { facts, sealed } = serde_json::from_slice::<Text<Outcome>>(&text).ok()?;
+        let sealed = unseal(&sealed);
+        let opened = sealed.is_some();
+        let Sealed { specs, networks, .. } = sealed.unwrap_or_default();
+        Record::Outcome(Arc::new(Outcome { specs, networks, ..facts }), opened)
+    })
 }
 
 fn unpack(packed: &[u8]) -> Option<Sealed> {
     let mut plain = Vec::new();
     GzDecoder::new(packed).take(UNPACKED_LIMIT).read_to_end(&mut plain).ok()?;
-    serde_json::from_slice(&plain).ok()
+    serde_json::from_slice::<SealedIn>(&plain).ok().map(Sealed::from)
 }
 
 #[cfg(test)]
@@ -327,26 +423,26 @@ mod tests {
         }
     }
 
-    fn store(parts: Vec<Part>) -> Vec<Stored> {
-        parts
-            .into_iter()
-            .map(|part| Stored {
-                id: part.name,
-                labels: serde_json::from_value(part.body["Labels"].clone()).unwrap(),
-                data: STANDARD.decode(part.body["Data"].as_str().unwrap()).unwrap(),
-            })
-            .collect()
+    fn store(parts: &[Part]) -> Vec<Stored<'_>> {
+        parts.iter().map(|part| Stored { id: &part.name, spec: &part.body }).collect()
+    }
+
+    fn read(stored: &[Stored<'_>], key: Option<&SealKey>) -> Vec<Release> {
+        super::read(stored, key, &Records::default())
     }
 
     #[test]
     fn a_record_comes_back_field_for_field_and_shows_no_secret() {
         let key = SealKey::generate().unwrap();
         let spec = json!({ "Name": "shop_api", "TaskTemplate": { "ContainerSpec": { "Env": ["PASSWORD=canary"] } } });
-        let intent = intent(3, Specs::from([("shop_api".into(), Some(spec)), ("shop_new".into(), None)]));
-        let stored = store(intent_parts("shop", &intent, &key).unwrap());
-        assert!(!String::from_utf8_lossy(&stored[0].data).contains("canary"));
+        let intent =
+            intent(3, Specs::from([("shop_api".into(), Some(spec.into())), ("shop_new".into(), None)]));
+        let parts = intent_parts("shop", &intent, &key).unwrap();
+        let stored = store(&parts);
+        let data = STANDARD.decode(stored[0].data()).unwrap();
+        assert!(!String::from_utf8_lossy(&data).contains("canary"));
         let releases = read(&stored, Some(&key));
-        assert_eq!(releases[0].intent, intent);
+        assert_eq!(*releases[0].intent, intent);
         assert!(releases[0].opened && releases[0].outcome.is_none());
         let without_key = read(&stored, None);
         assert!(!without_key[0].opened && without_key[0].intent.number == 3);
@@ -357,12 +453,34 @@ mod tests {
         let key = SealKey::generate().unwrap();
         // Random enough not to be compressed away.
         let noise = key.seal(&vec![7; 1_600_000]).unwrap();
-        let intent = intent(1, Specs::from([("shop_api".into(), Some(Value::String(noise)))]));
-        let stored = store(intent_parts("shop", &intent, &key).unwrap());
+        let intent = intent(1, Specs::from([("shop_api".into(), Some(Value::String(noise).into()))]));
+        let parts = intent_parts("shop", &intent, &key).unwrap();
+        let stored = store(&parts);
         assert!(stored.len() > 2);
-        assert_eq!(read(&stored, Some(&key))[0].intent, intent);
+        assert_eq!(*read(&stored, Some(&key))[0].intent, intent);
         assert!(read(&stored[1..], Some(&key)).is_empty());
         assert!(read(&stored[..stored.len() - 1], Some(&key)).is_empty());
+    }
+
+    #[test]
+    fn what_is_remembered_of_a_record_is_of_that_text_and_that_key() {
+        let (key, other, records) =
+            (SealKey::generate().unwrap(), SealKey::generate().unwrap(), Records::default());
+        let spec = |image: &str| Specs::from([("shop_api".into(), Some(json!({ "Image": image }).into()))]);
+        let (one, two) = (intent(1, spec("api:1")), intent(1, spec("api:2")));
+        let parts = [intent_parts("shop", &one, &key).unwrap(), intent_parts("shop", &two, &key).unwrap()];
+        for _ in 0..2 {
+            // The same id, as if two engines had been asked.
+            assert_eq!(*super::read(&store(&parts[0]), Some(&key), &records)[0].intent, one);
+            assert_eq!(*super::read(&store(&parts[1]), Some(&key), &records)[0].intent, two);
+            assert!(!super::read(&store(&parts[0]), Some(&other), &records)[0].opened);
+            assert!(!super::read(&store(&parts[0]), None, &records)[0].opened);
+        }
+        for number in 0..2 * REMEMBERED as u64 {
+            let parts = intent_parts("shop", &intent(number, spec("api:1")), &key).unwrap();
+            assert_eq!(super::read(&store(&parts), Some(&key), &records)[0].intent.number, number);
+        }
+        assert!(records.0.lock().unwrap().len() <= REMEMBERED);
     }
 
     #[test]

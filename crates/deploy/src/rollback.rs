@@ -4,6 +4,7 @@
 mod networks;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{Api, Error as EngineError, FileKind, Filter, Service, UpdateState};
@@ -34,7 +35,7 @@ pub(crate) struct Rollback<'a, A> {
     /// What every service was.
     pub previous: &'a Specs,
     /// What every service was when the plan was made; differs from `previous` after an interrupted release.
-    pub base: &'a BTreeMap<String, Value>,
+    pub base: &'a BTreeMap<String, Arc<Value>>,
     /// The objects that the release made.
     pub creates: &'a [(String, String)],
     /// Whether a live spec is what the release asked for. A label alone would not do: an edit by hand keeps it.
@@ -75,7 +76,8 @@ impl<A: Api> Rollback<'_, A> {
         let looks = &Looks::new(self.api, self.stack);
         for group in self.groups() {
             let services = group.into_iter().filter_map(|name| Some((name, previous.get(name)?)));
-            let ended = join_all(services.map(|(name, spec)| self.put_back(name, spec.as_ref(), looks))).await;
+            let ended =
+                join_all(services.map(|(name, spec)| self.put_back(name, spec.as_deref(), looks))).await;
             left.extend(ended.into_iter().flatten());
         }
         if left.is_empty() {
@@ -110,7 +112,7 @@ impl<A: Api> Rollback<'_, A> {
         let Some(before) = before else {
             return self.recreate(name, spec, looks).await;
         };
-        let previous = before.previous_spec.as_ref().filter(|_| planted!(RollbackFromPreviousSpec));
+        let previous = before.previous_spec.as_deref().filter(|_| planted!(RollbackFromPreviousSpec));
         let spec = previous.unwrap_or(spec);
         let swarm_at_work = matches!(
             before.update_state(),

@@ -37,6 +37,73 @@ pub(crate) fn canonical(value: &Value) -> Value {
     }
 }
 
+/// The canonical form as text, without making it: `canonical(value).to_string()`.
+pub(crate) fn canonical_text(value: &Value) -> String {
+    let mut text = String::new();
+    write_canonical(value, &|_| false, &mut text);
+    text
+}
+
+/// Writes the canonical form of a value, without the labels of its own that are left out.
+fn write_canonical(value: &Value, left_out: &dyn Fn(&str) -> bool, text: &mut String) {
+    match value {
+        Value::Object(map) => {
+            let mut entries: Vec<_> = map
+                .iter()
+                .filter(|(key, value)| {
+                    !is_void(value) && !(*key == "Labels" && all_left_out(value, left_out))
+                })
+                .collect();
+            entries.sort_by_key(|(key, _)| *key);
+            text.push('{');
+            for (index, (key, value)) in entries.into_iter().enumerate() {
+                text.push_str(if index == 0 { "" } else { "," });
+                write_text(key, text);
+                text.push(':');
+                match value {
+                    Value::Object(labels) if key == "Labels" => {
+                        let kept = labels.iter().filter(|(label, _)| !left_out(label));
+                        let kept: Map<String, Value> =
+                            kept.map(|(key, value)| (key.clone(), value.clone())).collect();
+                        write_canonical(&Value::Object(kept), &|_| false, text);
+                    }
+                    value => write_canonical(value, &|_| false, text),
+                }
+            }
+            text.push('}');
+        }
+        Value::Array(items) => {
+            text.push('[');
+            for (index, item) in items.iter().enumerate() {
+                text.push_str(if index == 0 { "" } else { "," });
+                write_canonical(item, &|_| false, text);
+            }
+            text.push(']');
+        }
+        Value::String(words) => write_text(words, text),
+        other => {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{other}");
+        }
+    }
+}
+
+fn all_left_out(labels: &Value, left_out: &dyn Fn(&str) -> bool) -> bool {
+    let said = |(label, value): (&String, &Value)| !is_void(value) && !left_out(label);
+    labels.as_object().is_some_and(|labels| !labels.iter().any(said))
+}
+
+fn write_text(words: &str, text: &mut String) {
+    if words.bytes().any(|byte| byte < b' ' || matches!(byte, b'"' | b'\\' | 0x7f)) {
+        // With its escapes.
+        text.push_str(&Value::from(words).to_string());
+    } else {
+        text.push('"');
+        text.push_str(words);
+        text.push('"');
+    }
+}
+
 /// Whether the engine writes the value in the same way as no value at all.
 fn is_empty(value: &Value) -> bool {
     match value {
@@ -82,11 +149,9 @@ fn is_void(value: &Value) -> bool {
 
 /// The digest of a body as it was asked for, Tidegate's own labels aside (lower-case hex of SHA-256).
 pub(crate) fn digest(body: &Value) -> String {
-    let mut body = body.clone();
-    if let Some(labels) = body.get_mut("Labels").and_then(Value::as_object_mut) {
-        labels.retain(|key, _| !OWN_LABELS.contains(&key.as_str()));
-    }
-    hex(&Sha256::digest(canonical(&body).to_string().as_bytes()))
+    let mut text = String::new();
+    write_canonical(body, &|label| OWN_LABELS.contains(&label), &mut text);
+    hex(&Sha256::digest(text.as_bytes()))
 }
 
 /// Lower-case hexadecimal.
@@ -129,7 +194,7 @@ pub(crate) fn mode(spec: &Value) -> &str {
 
 /// The image that a service spec runs.
 pub(crate) fn image(spec: &Value) -> Option<&str> {
-    spec.pointer("/TaskTemplate/ContainerSpec/Image")?.as_str()
+    engine::at(spec, "/TaskTemplate/ContainerSpec/Image")?.as_str()
 }
 
 /// Whether a live spec is the answer to a desired body: everything that the body says is so in the live spec.
@@ -290,7 +355,7 @@ fn shown(path: &str, value: &Value) -> Option<String> {
 mod tests {
     use serde_json::json;
 
-    use super::{canonical, covers, diff, same};
+    use super::{OWN_LABELS, canonical, canonical_text, covers, diff, digest, hex, same};
 
     #[test]
     fn specs_are_the_same_where_their_canonical_forms_are() {
@@ -316,6 +381,32 @@ mod tests {
         for a in &values {
             for b in &values {
                 assert_eq!(same(a, b), canonical(a) == canonical(b), "{a} {b}");
+            }
+            assert_eq!(canonical_text(a), canonical(a).to_string());
+        }
+    }
+
+    #[test]
+    fn a_digest_is_that_of_the_canonical_form_without_our_labels() {
+        use sha2::{Digest, Sha256};
+        let texts = ["", "a", "quote\" back\\slash", "line\nbreak \u{1} \u{7f} \u{e9}"];
+        for text in texts {
+            let nested =
+                json!({ "Labels": { OWN_LABELS[0]: text, "z": text }, "b": [{}, { "x": text }], "a": 1.5 });
+            for labels in [
+                json!({}),
+                json!({ OWN_LABELS[0]: "x" }),
+                json!({ OWN_LABELS[1]: "x", "own": text }),
+                json!(null),
+            ] {
+                let body = json!({ "Name": text, "Labels": labels, "TaskTemplate": nested });
+                let mut kept = body.clone();
+                if let Some(labels) = kept["Labels"].as_object_mut() {
+                    labels.retain(|label, _| !OWN_LABELS.contains(&label.as_str()));
+                }
+                let expected = hex(&Sha256::digest(canonical(&kept).to_string().as_bytes()));
+                assert_eq!(digest(&body), expected, "{body}");
+                assert_eq!(canonical_text(&body), canonical(&body).to_string());
             }
         }
     }

@@ -66,7 +66,7 @@ pub struct ServiceStatus {
 /// Reads a stack's status; `None` if there is no such stack.
 pub async fn status<A: Api>(api: &A, stack: &str) -> Result<Option<Status>, Error> {
     observe::require_manager(api).await?;
-    let live = observe::live(api, stack, &[]).await?;
+    let live = observe::live(api, stack, &[], &crate::release::Records::default()).await?;
     let services = api.services(&Filter::stack(stack)).await?;
     let tasks = api.tasks(&TaskFilter::stack(stack)).await?;
     if services.is_empty() && live.releases.is_empty() {
@@ -80,7 +80,7 @@ pub async fn status<A: Api>(api: &A, stack: &str) -> Result<Option<Status>, Erro
             let count = count(&service.spec, &own);
             let gate = is_gate_run(&service.spec);
             let before =
-                recorded.and_then(|outcome| outcome.specs.get(service.name())).and_then(Option::as_ref);
+                recorded.and_then(|outcome| outcome.specs.get(service.name())).and_then(Option::as_deref);
             ServiceStatus {
                 name: service.name().to_owned(),
                 image: spec::image(&service.spec).unwrap_or_default().to_owned(),

@@ -1,7 +1,7 @@
 //! What is wanted, ready to be compared and sent: the stack's bodies with images resolved, each with its digest, the
 //! settings, and the order. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use diagnostics::Diagnostic;
@@ -93,30 +93,15 @@ impl Target {
     /// Puts together what is wanted. `images` maps images as written to what they resolved to; an image without an
     /// entry is used as written.
     pub fn new(desired: Desired, images: &BTreeMap<String, ResolvedImage>) -> Result<Self, Vec<Diagnostic>> {
-        let settings = Settings::read(&desired)?;
-        let nodes: Vec<Node> = desired.services.iter().map(node).collect();
-        let order = order(&nodes, settings.gate.service.as_deref())
-            .map_err(|error| vec![order_problem(&error, &desired)])?;
-        let gates: Vec<&String> =
-            order.waves.iter().filter(|wave| wave.gate).flat_map(|wave| &wave.services).collect();
+        let (settings, order, timeouts) = Self::frame(&desired)?;
         let mut services = BTreeMap::new();
-        let mut problems = Vec::new();
-        for service in &desired.services {
-            let gate = gates.contains(&&service.key);
-            match timeout(service, gate, &settings) {
-                Ok(timeout) => {
-                    let body = with_image(service, images);
-                    let digest = spec::digest(&body);
-                    let (key, name) = (service.key.clone(), service.name.clone());
-                    let image = service.image.clone();
-                    let wanted = Wanted { key, name, body, digest, gate, timeout, image, auth: None };
-                    services.insert(wanted.name.clone(), wanted);
-                }
-                Err(problem) => problems.push(problem),
-            }
-        }
-        if !problems.is_empty() {
-            return Err(problems);
+        for (service, (gate, timeout)) in desired.services.iter().zip(timeouts) {
+            let body = with_image(service, images);
+            let digest = spec::digest(&body);
+            let (key, name) = (service.key.clone(), service.name.clone());
+            let image = service.image.clone();
+            let wanted = Wanted { key, name, body, digest, gate, timeout, image, auth: None };
+            services.insert(wanted.name.clone(), wanted);
         }
         let digest = digest_of_all(&desired, &services);
         Ok(Self {
@@ -134,6 +119,30 @@ impl Target {
             kept: BTreeMap::new(),
             returns_to: None,
         })
+    }
+
+    /// What is wrong with a stack as far as its files alone can tell.
+    pub fn check(desired: &Desired) -> Result<(), Vec<Diagnostic>> {
+        Self::frame(desired).map(drop)
+    }
+
+    /// What does not depend on the images: the settings, the order, and how long each service may take.
+    fn frame(desired: &Desired) -> Result<(Settings, Order, Vec<(bool, Duration)>), Vec<Diagnostic>> {
+        let settings = Settings::read(desired)?;
+        let nodes: Vec<Node> = desired.services.iter().map(node).collect();
+        let order = order(&nodes, settings.gate.service.as_deref())
+            .map_err(|error| vec![order_problem(&error, desired)])?;
+        let gates: BTreeSet<&String> =
+            order.waves.iter().filter(|wave| wave.gate).flat_map(|wave| &wave.services).collect();
+        let (mut timeouts, mut problems) = (Vec::new(), Vec::new());
+        for service in &desired.services {
+            let gate = gates.contains(&service.key);
+            match timeout(service, gate, &settings) {
+                Ok(timeout) => timeouts.push((gate, timeout)),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if problems.is_empty() { Ok((settings, order, timeouts)) } else { Err(problems) }
     }
 
     /// The same, with credentials for images, by the image as the stack file writes it.
@@ -238,7 +247,7 @@ fn with_image(service: &ServiceBody, images: &BTreeMap<String, ResolvedImage>) -
 fn digest_of_all(desired: &Desired, services: &BTreeMap<String, Wanted>) -> String {
     let mut hash = Sha256::new();
     let mut add = |kind: &str, name: &str, body: &Value| {
-        for part in [kind, name, &spec::canonical(body).to_string()] {
+        for part in [kind, name, &spec::canonical_text(body)] {
             hash.update(part.len().to_le_bytes());
             hash.update(part);
         }

@@ -10,7 +10,7 @@ use engine::{
 };
 use tokio::time::{Instant, sleep};
 
-use crate::converge::{INGRESS, Progress, Trouble, Watch, Witness};
+use crate::converge::{INGRESS, Look, Progress, Trouble, Watch, Witness};
 use crate::event::{Event, ServiceEvent, ServiceState, Sink};
 use crate::looks::Looks;
 
@@ -68,9 +68,10 @@ pub(crate) async fn converge<A: Api>(
     let mut events = Events::of(api, watched.id).await;
     loop {
         let mut progress = match looks.look(watched.id).await {
-            Ok((service, tasks)) => {
+            Ok((service, tasks, asked)) => {
                 answered = Instant::now();
-                watch.observe(begun.elapsed(), service.as_ref(), &tasks)
+                let look = Look { asked: asked - begun, answered: answered - begun };
+                watch.observe(look, service.as_ref(), &tasks)
             }
             Err(error) if error.is_transient() && answered.elapsed() < PATIENCE => {
                 sleep(LOOK).await;

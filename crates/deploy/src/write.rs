@@ -75,7 +75,7 @@ pub(crate) async fn update<A: Api>(api: &A, write: &Write<'_>) -> Result<Service
         match api.update_service(&live.id, live.version, &spec, write.auth).await {
             Ok(_) | Err(EngineError::OutOfSequence { .. }) => {}
             Err(error) if planted!(AmbiguousIsSuccess) && error.may_have_been_applied() => {
-                return Ok(Service { spec, ..live });
+                return Ok(Service { spec: spec.into(), ..live });
             }
             Err(error) if error.is_transient() => back_off(&mut pause).await,
             Err(error) => return Err(error.into()),

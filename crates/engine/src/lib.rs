@@ -35,5 +35,6 @@ pub use model::network::Network;
 pub use model::node::{ManagerStatus, Node, NodeStatus};
 pub use model::service::{Created, Service, ServiceMode, ServiceStatus, UpdateState, UpdateStatus};
 pub use model::task::{Task, TaskFilter, TaskState, TaskStatus};
+pub use model::wire::at;
 pub use secret::Secret;
 pub use subscription::{Subscription, Supply};

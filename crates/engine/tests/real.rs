@@ -72,7 +72,7 @@ async fn a_service_from_its_creation_to_its_removal() {
         client.events(&EventFilter { kinds: vec!["service".into()], labels: vec![] }).await.unwrap();
     let service = client.service(SERVICE).await.unwrap().unwrap();
     assert_eq!(service.mode(), ServiceMode::Replicated { replicas: 1 });
-    let mut changed = service.spec.clone();
+    let mut changed = serde_json::Value::clone(&service.spec);
     changed["Labels"]["changed"] = json!("yes");
     client.update_service(&id, service.version, &changed, None).await.unwrap();
     let stale = client.update_service(&id, service.version, &changed, None).await.unwrap_err();

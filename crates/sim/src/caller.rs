@@ -298,8 +298,9 @@ impl Sim {
             // The second copy of the request meets what the first has done.
             if trip.fault == Some(Fault::Resent) { work(&mut world) } else { first }
         };
-        self.shared.changed.notify_waiters();
         if let Some(write) = trip.write {
+            // Reads change nothing, and what time changes whoever waits for it sees by itself.
+            self.shared.changed.notify_waiters();
             self.run_hooks(Moment::AfterWrite(write));
         }
         if let Some(Fault::Freeze(milliseconds)) = trip.fault {
@@ -362,6 +363,10 @@ impl Sim {
         .await;
         match trip.fault {
             Some(Fault::LostAnswer) => Err(unanswered(call).await),
+            Some(Fault::Late(milliseconds)) => {
+                sleep(Duration::from_millis(milliseconds.into())).await;
+                Ok(())
+            }
             Some(Fault::NoLeaderAfter) => Err(Error::from_answer(
                 call,
                 500,

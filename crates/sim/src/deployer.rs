@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deploy::{
-    Answer, Asking, Holder, Interrupt, OnDrift, Options, PlanOptions, Probe, ResolveImage, Source, Url,
+    Answer, Asking, Holder, Interrupt, OnDrift, Options, PlanOptions, Probe, Records, ResolveImage, Source,
+    Url,
 };
 use jiff::Timestamp;
 
@@ -30,6 +31,7 @@ pub fn options(run: &str) -> Options {
         yields: true,
         agreed: None,
         interrupt: Interrupt::default(),
+        records: Records::default(),
     }
 }
 

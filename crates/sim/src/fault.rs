@@ -29,6 +29,8 @@ pub enum Fault {
     NoLeaderAfter,
     /// The request takes this many milliseconds longer.
     Slow(u32),
+    /// The answer takes this many milliseconds longer.
+    Late(u32),
     /// The caller's whole process stands still for this many milliseconds, from when the request has been carried out (see
     /// [`Sim::drive`](crate::Sim::drive)).
     Freeze(u32),
@@ -44,6 +46,7 @@ impl Fault {
                 | Self::LostAnswer
                 | Self::NoLeader
                 | Self::Slow(_)
+                | Self::Late(_)
                 | Self::Freeze(_)
         )
     }

@@ -28,6 +28,10 @@ struct Arguments {
     #[cfg(feature = "planted")]
     #[arg(long)]
     mutants: bool,
+    /// Plant this bug in the deployers of the seeds, or of the one that is replayed.
+    #[cfg(feature = "planted")]
+    #[arg(long, value_parser = planted_bug, conflicts_with = "mutants")]
+    bug: Option<deploy::planted::Bug>,
     /// Roll out a stack of this many services instead, twice, and say how long that takes.
     #[arg(long, value_name = "SERVICES", conflicts_with_all = ["replay", "serve"])]
     scale: Option<usize>,
@@ -56,6 +60,12 @@ fn main() -> ExitCode {
     #[cfg(feature = "planted")]
     if arguments.mutants {
         return exit(show_mutants(&arguments));
+    }
+    #[cfg(feature = "planted")]
+    {
+        // What stands before the attack is sound.
+        seeds::prepare();
+        deploy::planted::plant(arguments.bug);
     }
     exit(match (arguments.scale, arguments.replay) {
         (Some(services), _) => scale(services),
@@ -112,13 +122,30 @@ fn show_mutants(arguments: &Arguments) -> bool {
     for bug in deploy::planted::Bug::ALL {
         let name = format!("{bug:?}");
         if let Some(caught) = seeds::mutants::hunt(bug, arguments.from, arguments.seeds, jobs) {
-            println!("{name:<26} after {:>5} seeds: {}", caught.seeds, caught.failure.broken[0]);
+            let own = seeds::mutants::breaks(bug);
+            let broken = caught.failure.broken.iter().find(|broken| broken.invariant == own);
+            let words = broken.map(ToString::to_string).unwrap_or_default();
+            println!(
+                "{name:<26} after {:>5} seeds, as its own after {:>5}: {words}",
+                caught.first, caught.seeds
+            );
+            println!(
+                "{:<26} again: --replay {} --faults '{}'",
+                "", caught.failure.seed, caught.failure.faults
+            );
         } else {
             all = false;
             println!("{name:<26} NOT FOUND in {} seeds", arguments.seeds);
         }
     }
     all
+}
+
+#[cfg(feature = "planted")]
+fn planted_bug(name: &str) -> Result<deploy::planted::Bug, String> {
+    let mut all = deploy::planted::Bug::ALL.into_iter();
+    all.find(|bug| format!("{bug:?}") == name)
+        .ok_or_else(|| format!("no such bug; there are {:?}", deploy::planted::Bug::ALL))
 }
 
 fn cores() -> usize {
@@ -132,7 +159,7 @@ fn run_seeds(arguments: &Arguments) -> bool {
         jobs: arguments.jobs.unwrap_or_else(cores),
         keep_going: arguments.keep_going,
         #[cfg(feature = "planted")]
-        bug: None,
+        bug: arguments.bug,
     };
     let found = campaign.run(show);
     println!(

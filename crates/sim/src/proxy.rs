@@ -94,6 +94,11 @@ impl Proxy {
                 sleep(Duration::from_millis(milliseconds.into())).await;
                 self.pass(&request, client).await
             }
+            Some(Fault::Late(milliseconds)) => {
+                let answer = self.ask(&request).await?;
+                sleep(Duration::from_millis(milliseconds.into())).await;
+                client.write_all(&answer).await
+            }
             Some(Fault::StatusWrite | Fault::ForeignEdit | Fault::NoopUpdate | Fault::Freeze(_)) | None => {
                 self.pass(&request, client).await
             }

@@ -20,6 +20,7 @@ mod preload;
 mod record;
 mod restart;
 mod slots;
+mod typed;
 mod updater;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,9 +59,13 @@ pub(crate) struct World {
     index: u64,
     order: u64,
     services: BTreeMap<String, Service>,
+    /// The services' ids by their names in lower case: two names that differ in case only are one to the managers.
+    service_names: BTreeMap<String, String>,
     updaters: BTreeMap<String, Updater>,
     tasks: BTreeMap<u64, Task>,
     tasks_of: BTreeMap<String, BTreeSet<u64>>,
+    /// Tasks that no node could take so far.
+    unplaced: BTreeSet<u64>,
     networks: BTreeMap<String, Network>,
     attachments: Vec<Attachment>,
     files: BTreeMap<String, File>,
@@ -94,9 +99,11 @@ impl World {
             index: 10,
             order: 0,
             services: BTreeMap::new(),
+            service_names: BTreeMap::new(),
             updaters: BTreeMap::new(),
             tasks: BTreeMap::new(),
             tasks_of: BTreeMap::new(),
+            unplaced: BTreeSet::new(),
             networks: BTreeMap::new(),
             attachments: Vec::new(),
             files: BTreeMap::new(),
@@ -106,8 +113,9 @@ impl World {
         world
     }
 
-    /// From here on another seed decides the ids.
+    /// From here on another seed decides the ids; what happened before is forgotten.
     pub(crate) fn reseed(&mut self, seed: u64) {
+        self.events.clear();
         self.rng = Rng::fork(seed, "ids");
     }
 

@@ -42,7 +42,7 @@ async fn names(sim: &Sim, kind: FileKind) -> Vec<String> {
 }
 
 async fn spec(sim: &Sim, service: &str) -> Value {
-    sim.service(service).await.unwrap().unwrap().spec
+    Value::clone(&sim.service(service).await.unwrap().unwrap().spec)
 }
 
 /// The content that a service reads from its config.

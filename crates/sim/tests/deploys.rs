@@ -30,18 +30,24 @@ fn no_seed_breaks_an_invariant() {
 }
 
 /// What seeds have shown, each as the shortest list of faults that showed it.
-const REMEMBERED: [(u64, &str, &str); 8] = [
+const REMEMBERED: [(u64, &str, &str); 10] = [
     (
         0,
         "Swarm's own rollback, in the middle of an interrupted release's second run",
-        "release=api-unhealthy,crash-before-115,same-machine",
+        "release=api-unhealthy,crash-before-110,same-machine",
     ),
-    (0, "the same before the next release", "release=api-unhealthy,crash-after-97,same-machine,then=3"),
+    (0, "the same before the next release", "release=api-unhealthy,crash-after-92,same-machine,then=3"),
     (0, "the same, right after the last write", "release=api-unhealthy,crash-after-w8,same-machine"),
     (0, "an edit of a service that an unfinished release had made", "edit-mail@4799"),
-    (4022, "a lost read in the rollback", "release=api-crashes,124:lost-request"),
-    (2210, "a lost answer in the rollback", "release=worker-missing,102:lost-answer"),
-    (4127, "a crash loop between two late looks", "release=mail-crashes,172:slow-1927"),
+    (4022, "a lost read in the rollback", "release=api-crashes,119:lost-request"),
+    (2210, "a lost answer in the rollback", "release=worker-missing,97:lost-answer"),
+    (4127, "a crash loop between two late looks", "release=mail-crashes,167:slow-1927"),
+    (4127, "an answer that comes after its task has crashed", "release=mail-crashes,121:late-1927"),
+    (
+        0,
+        "an edit of what the stack file does not set, right at a kill",
+        "release=api-crashes,tweak-worker@4600,crash@4800,same-machine",
+    ),
     (103_956, "an edit before a removal is tried again", "w8:foreign-edit,w9:lost-request,edit-mail@12520"),
 ];
 
@@ -116,4 +122,23 @@ fn a_list_of_faults_is_read_as_it_is_written() {
         assert_eq!(faults.to_string().parse(), Ok(faults.clone()), "seed {seed}: {faults}");
     }
     assert!("12:nonsense".parse::<Faults>().is_err());
+}
+
+#[cfg(feature = "planted")]
+#[test]
+fn a_planted_bug_is_found_and_the_list_that_is_printed_replays_exactly() {
+    use deploy::planted::{Bug, plant};
+    use sim::seeds::mutants::{breaks, hunt};
+
+    let bug = Bug::GateFailureIgnored;
+    let failure = hunt(bug, 0, 500, 1).map(|caught| caught.failure);
+    let failure = failure.unwrap_or_else(|| panic!("{bug:?} is not found"));
+    let printed: Faults = failure.faults.to_string().parse().unwrap_or_else(|error| panic!("{error}"));
+    assert!(printed.0.len() <= of_seed(failure.seed).0.len());
+    plant(Some(bug));
+    let (one, other) = (tell(failure.seed, &printed), tell(failure.seed, &printed));
+    plant(None);
+    assert_eq!(one, other);
+    assert!(one.0.iter().any(|broken| broken.invariant == breaks(bug)), "{:?}", one.0);
+    assert!(play(failure.seed, &printed).is_empty());
 }

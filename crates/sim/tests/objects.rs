@@ -10,7 +10,7 @@ use engine::{
     Api, Error, EventFilter, FileKind, FileObject, Filter, LogOptions, LogSource, LogStream, TaskFilter,
     TaskState,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use sim::{Behaviour, Sim};
 use support::{SECOND, image, seconds, service, spec, tasks, update};
 
@@ -36,7 +36,7 @@ async fn a_configs_name_is_unique_and_only_its_labels_change() {
     let config = sim.file_object(FileKind::Config, &id).await.unwrap().unwrap();
     assert_eq!(config.label("holder"), Some("b"));
 
-    let mut other = config.spec.clone();
+    let mut other = Value::clone(&config.spec);
     other["Data"] = json!("eA==");
     let refused = sim.update_file_object(FileKind::Config, &id, config.version, &other).await.unwrap_err();
     assert!(refused.to_string().contains("only updates to Labels are allowed"), "{refused}");

@@ -50,7 +50,7 @@ async fn specs(sim: &Sim) -> BTreeMap<String, Value> {
     services
         .into_iter()
         .map(|service| {
-            let mut spec = service.spec.clone();
+            let mut spec = serde_json::Value::clone(&service.spec);
             spec["Labels"].as_object_mut().unwrap().remove("tidegate.release");
             // The engine counts how often a service was forced.
             spec["TaskTemplate"].as_object_mut().unwrap().remove("ForceUpdate");

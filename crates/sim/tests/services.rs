@@ -7,7 +7,7 @@ mod support;
 use std::time::Duration;
 
 use engine::{Api, Error, TaskFilter, TaskState, UpdateState};
-use serde_json::json;
+use serde_json::{Value, json};
 use sim::{Behaviour, Sim};
 use support::{SECOND, image, running, seconds, service, spec, tasks, until_update, update, with};
 
@@ -47,7 +47,9 @@ async fn a_rolling_update_moves_the_version_by_itself() {
     seconds(2).await;
     let before = service(&sim, "api").await;
     assert!(before.update_status.is_none() && before.previous_spec.is_none());
-    sim.update_service(&before.id, before.version, &image(before.spec.clone(), "api:2"), None).await.unwrap();
+    sim.update_service(&before.id, before.version, &image(Value::clone(&before.spec), "api:2"), None)
+        .await
+        .unwrap();
     let updating = service(&sim, "api").await;
     assert_eq!(updating.update_state(), Some(UpdateState::Updating));
     assert_eq!(updating.previous_spec.unwrap(), before.spec);

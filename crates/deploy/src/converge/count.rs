@@ -1,6 +1,6 @@
 //! How many of a service's tasks run the wanted spec. Pure.
 
-use engine::{ServiceMode, Task, TaskState};
+use engine::{ServiceMode, Task, TaskState, at};
 use serde_json::Value;
 
 use crate::spec::{canonical, same};
@@ -18,7 +18,8 @@ pub(crate) struct Count {
 
 /// Counts a service's tasks against a spec.
 pub(crate) fn count(spec: &Value, tasks: &[Task]) -> Count {
-    count_against(&template(spec.get("TaskTemplate")), spec, tasks)
+    let template = template(spec.get("TaskTemplate"));
+    count_current(|task| is_made_from(task, &template), spec, tasks)
 }
 
 /// A task's spec as it can be compared with its service's. The engine names the runtime in services only.
@@ -32,19 +33,20 @@ pub(super) fn template(spec: Option<&Value>) -> Value {
 
 /// Whether a task was made from this template.
 pub(super) fn is_made_from(task: &Task, template: &Value) -> bool {
-    // Compared as it is where it can be: this is asked for every task at every look.
+    // Compared as it is where it can be: this is asked for many tasks.
     match task.spec.get("Runtime") {
         None => same(&task.spec, template),
         Some(_) => self::template(Some(&task.spec)) == *template,
     }
 }
 
-pub(super) fn count_against(template: &Value, spec: &Value, tasks: &[Task]) -> Count {
+/// Counts a service's tasks, of which `is_current` knows those that were made from the spec.
+pub(super) fn count_current(is_current: impl Fn(&Task) -> bool, spec: &Value, tasks: &[Task]) -> Count {
     let mode = ServiceMode::of_spec(spec);
     let may_end = may_end(spec);
     let mut count = Count::default();
     for task in tasks {
-        let current = is_made_from(task, template);
+        let current = is_current(task);
         let done = may_end && task.status.state == TaskState::Complete;
         if current && (done || is_up(task, mode)) {
             count.running += 1;
@@ -66,11 +68,12 @@ pub(super) fn count_against(template: &Value, spec: &Value, tasks: &[Task]) -> C
 
 /// Whether a task runs, and is to go on running.
 pub(super) fn is_up(task: &Task, mode: ServiceMode) -> bool {
-    task.is_wanted() && task.status.state == TaskState::Running && !mode.is_job()
+    let starts = planted!(StartingCounts) && task.status.state == TaskState::Starting;
+    task.is_wanted() && (task.status.state == TaskState::Running || starts) && !mode.is_job()
 }
 
 /// Whether a service's tasks may end for good with exit code 0.
 pub(super) fn may_end(spec: &Value) -> bool {
-    let condition = spec.pointer("/TaskTemplate/RestartPolicy/Condition").and_then(Value::as_str);
+    let condition = at(spec, "/TaskTemplate/RestartPolicy/Condition").and_then(Value::as_str);
     matches!(condition, Some("none" | "on-failure")) || ServiceMode::of_spec(spec).is_job()
 }

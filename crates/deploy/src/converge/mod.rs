@@ -5,6 +5,7 @@
 //! early when it cannot succeed: crash loop, image missing, no node fits, no address left, Swarm's own rollback.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{Service, ServiceMode, Task, TaskState, UpdateState};
@@ -16,7 +17,7 @@ mod count;
 mod trouble;
 
 pub(crate) use count::{Count, count};
-use count::{count_against, is_made_from, is_up, may_end, template};
+use count::{count_current, is_made_from, is_up, may_end, template};
 pub(crate) use trouble::INGRESS;
 use trouble::asked;
 pub use trouble::{Fate, Trouble, Witness};
@@ -56,16 +57,29 @@ pub(crate) enum Progress {
     Failed(Trouble),
 }
 
+/// When the engine was asked what is shown to the watch, and when it had answered, both as times since the watch began. What
+/// it says was so at some moment between the two: a task that was up in two answers was up at least from the first answer to
+/// the second question.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look {
+    /// When it was asked.
+    pub asked: Duration,
+    /// When it had answered.
+    pub answered: Duration,
+}
+
 /// Watches one service become what was asked for.
 #[derive(Debug)]
 pub(crate) struct Watch {
     /// The spec as the engine gave it back after our write.
-    spec: Value,
+    spec: Arc<Value>,
     task_template: Value,
+    /// Whether each task seen was made from the spec: what a task was made from never changes, so it is compared once.
+    current: BTreeMap<String, bool>,
     /// Tasks from before our write, whose failures are not ours.
     known: BTreeSet<String>,
     deadline: Duration,
-    /// Since when each task that is up has been seen up.
+    /// Since which answer each task that is up has been seen up. A task that ends is followed by another of another id.
     up_since: BTreeMap<String, Duration>,
     placing_since: BTreeMap<String, Duration>,
     /// Since when Swarm's updater seems to wait for a task on a lost node.
@@ -79,11 +93,12 @@ pub(crate) struct Watch {
 impl Watch {
     /// Starts to watch: `spec` as read after the write, `known` the tasks there were before it, `deadline` how long
     /// it may take.
-    pub(crate) fn new(spec: Value, known: BTreeSet<String>, deadline: Duration) -> Self {
+    pub(crate) fn new(spec: Arc<Value>, known: BTreeSet<String>, deadline: Duration) -> Self {
         let task_template = template(spec.get("TaskTemplate"));
         Self {
             spec,
             task_template,
+            current: BTreeMap::new(),
             known,
             deadline,
             up_since: BTreeMap::new(),
@@ -108,21 +123,22 @@ impl Watch {
         self
     }
 
-    /// Judges what the engine says now; `elapsed` is the time since the watch began and never goes back.
-    pub(crate) fn observe(
-        &mut self,
-        elapsed: Duration,
-        service: Option<&Service>,
-        tasks: &[Task],
-    ) -> Progress {
+    /// Judges what the engine says now; no look begins before the one before it has ended.
+    pub(crate) fn observe(&mut self, look: Look, service: Option<&Service>, tasks: &[Task]) -> Progress {
         let Some(service) = service else { return Progress::Failed(Trouble::Removed) };
+        let elapsed = look.answered;
+        self.current.retain(|id, _| tasks.iter().any(|task| task.id == *id));
+        for task in tasks {
+            let compare = || is_made_from(task, &self.task_template);
+            self.current.entry(task.id.clone()).or_insert_with(compare);
+        }
         if let Some(trouble) = self.trouble(elapsed, service, tasks) {
             return Progress::Failed(trouble);
         }
-        let count = count_against(&self.task_template, &self.spec, tasks);
+        let count = count_current(|task| self.is_current(task), &self.spec, tasks);
         let updating =
             matches!(service.update_state(), Some(UpdateState::Updating | UpdateState::RollbackStarted));
-        let stayed_up = self.stayed_up(elapsed, tasks, count) || planted!(MonitorNotHeld);
+        let stayed_up = self.stayed_up(look, tasks, count) || planted!(MonitorNotHeld);
         if count.running >= count.wanted && count.outdated == 0 && !updating && stayed_up {
             return Progress::Converged { running: count.running, wanted: count.wanted };
         }
@@ -141,23 +157,24 @@ impl Watch {
 
     /// Whether every task that is up has been up for the monitor period, by our own clock. That Swarm calls its update
     /// complete says nothing about it: with `failure_action: continue` it does so while the tasks crash.
-    fn stayed_up(&mut self, elapsed: Duration, tasks: &[Task], count: Count) -> bool {
+    fn stayed_up(&mut self, look: Look, tasks: &[Task], count: Count) -> bool {
         let mode = ServiceMode::of_spec(&self.spec);
         let current = self.current(tasks);
         let up: BTreeSet<&str> =
             current.iter().filter(|task| is_up(task, mode)).map(|task| task.id.as_str()).collect();
         self.up_since.retain(|id, _| up.contains(id.as_str()));
         for id in &up {
-            self.up_since.entry((*id).to_owned()).or_insert(elapsed);
+            self.up_since.entry((*id).to_owned()).or_insert(look.answered);
         }
         let mut monitor = self.monitor();
         if !self.failed(tasks).is_empty() {
             // A short period tells little of a service that has failed already: between two crashes it is up as well.
             monitor = monitor.max(DEFAULT_MONITOR);
         }
-        let long = |since: &Duration| elapsed.saturating_sub(*since) >= monitor;
+        let now = if planted!(LateAnswerCounts) { look.answered } else { look.asked };
+        let long = |since: &Duration| now.saturating_sub(*since) >= monitor;
         // Of a global service the tasks may not have been made yet.
-        let nothing_yet = count.running == 0 && elapsed < monitor;
+        let nothing_yet = count.running == 0 && now < monitor;
         self.held || (!nothing_yet && self.up_since.values().all(long))
     }
 
@@ -167,7 +184,11 @@ impl Watch {
     }
 
     fn current<'t>(&self, tasks: &'t [Task]) -> Vec<&'t Task> {
-        tasks.iter().filter(|task| is_made_from(task, &self.task_template)).collect()
+        tasks.iter().filter(|task| self.is_current(task)).collect()
+    }
+
+    fn is_current(&self, task: &Task) -> bool {
+        self.current.get(&task.id).copied().unwrap_or_default()
     }
 
     /// Tasks of the wanted spec that ended since our write and should not have, oldest first.
@@ -231,7 +252,7 @@ impl Watch {
             service.update_state(),
             Some(UpdateState::RollbackStarted | UpdateState::RollbackPaused | UpdateState::RollbackCompleted)
         );
-        if !same(&service.spec, &self.spec) {
+        if !Arc::ptr_eq(&service.spec, &self.spec) && !same(&service.spec, &self.spec) {
             return Some(if rolled_back {
                 Trouble::SwarmRolledBack { message, cause }
             } else {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use engine::{Service, Task};
 use serde_json::{Value, json};
 
-use super::{Count, Progress, Trouble, Watch, count};
+use super::{Count, Look, Progress, Trouble, Watch, count};
 
 const DEADLINE: Duration = Duration::from_mins(2);
 
@@ -46,11 +46,16 @@ fn unplaced(id: &str, state: &str, error: &str) -> Task {
 }
 
 fn watch(spec: &Value) -> Watch {
-    Watch::new(spec.clone(), BTreeSet::from(["old-failure".to_owned()]), DEADLINE)
+    Watch::new(spec.clone().into(), BTreeSet::from(["old-failure".to_owned()]), DEADLINE)
 }
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
+}
+
+/// An answer that took no time.
+fn look(at: Duration) -> Look {
+    Look { asked: at, answered: at }
 }
 
 fn trouble(progress: Progress) -> Trouble {
@@ -65,7 +70,7 @@ fn every_task_must_run_the_new_spec_for_the_monitor_period() {
     let wanted = spec("v2", 2);
     let created = service(&wanted, "");
     let mut watch = watch(&wanted);
-    let mut at = |time, tasks: &[Task]| watch.observe(seconds(time), Some(&created), tasks);
+    let mut at = |time, tasks: &[Task]| watch.observe(look(seconds(time)), Some(&created), tasks);
     let new = [task("a", "v2", "running", "running"), task("b", "v2", "running", "running")];
     let mixed = [task("a", "v2", "running", "running"), task("b", "v1", "running", "running")];
     assert!(matches!(at(0, &mixed), Progress::Waiting { running: 1, wanted: 2, .. }));
@@ -78,15 +83,29 @@ fn every_task_must_run_the_new_spec_for_the_monitor_period() {
 }
 
 #[test]
+fn a_late_answer_does_not_count_as_time_that_a_task_was_up() {
+    let wanted = spec("v2", 1);
+    let (mut watch, live) = (watch(&wanted), service(&wanted, "completed"));
+    let tasks = [task("a", "v2", "running", "running")];
+    let mut at = |asked, answered| {
+        watch.observe(Look { asked: seconds(asked), answered: seconds(answered) }, Some(&live), &tasks)
+    };
+    // It may have come up only just before the first answer, and may have ended just after the second question.
+    assert!(matches!(at(0, 2), Progress::Waiting { .. }));
+    assert!(matches!(at(3, 9), Progress::Waiting { .. }));
+    assert!(matches!(at(5, 5), Progress::Converged { .. }));
+}
+
+#[test]
 fn an_update_that_swarm_has_not_completed_is_not_there_and_the_wait_beside_it_counts() {
     let wanted = spec("v2", 1);
     let tasks = [task("a", "v2", "running", "running")];
     let mut watch = watch(&wanted);
     let updating = service(&wanted, "updating");
-    assert!(matches!(watch.observe(seconds(60), Some(&updating), &tasks), Progress::Waiting { .. }));
+    assert!(matches!(watch.observe(look(seconds(60)), Some(&updating), &tasks), Progress::Waiting { .. }));
     let completed = service(&wanted, "completed");
-    assert!(matches!(watch.observe(seconds(62), Some(&completed), &tasks), Progress::Waiting { .. }));
-    assert!(matches!(watch.observe(seconds(63), Some(&completed), &tasks), Progress::Converged { .. }));
+    assert!(matches!(watch.observe(look(seconds(62)), Some(&completed), &tasks), Progress::Waiting { .. }));
+    assert!(matches!(watch.observe(look(seconds(63)), Some(&completed), &tasks), Progress::Converged { .. }));
 }
 
 #[test]
@@ -97,15 +116,15 @@ fn an_update_that_swarm_calls_complete_while_its_tasks_crash_is_not_there() {
     let failed = |id| task(id, "v2", "failed", "shutdown");
     // With `failure_action: continue`; each new task is up for a moment.
     let mut tasks = vec![task("a", "v2", "running", "running")];
-    assert!(matches!(watch.observe(seconds(0), Some(&completed), &tasks), Progress::Waiting { .. }));
+    assert!(matches!(watch.observe(look(seconds(0)), Some(&completed), &tasks), Progress::Waiting { .. }));
     tasks = vec![failed("a"), task("b", "v2", "running", "running")];
-    assert!(matches!(watch.observe(seconds(2), Some(&completed), &tasks), Progress::Waiting { .. }));
+    assert!(matches!(watch.observe(look(seconds(2)), Some(&completed), &tasks), Progress::Waiting { .. }));
     tasks = vec![failed("a"), failed("b"), task("c", "v2", "running", "running")];
-    assert!(matches!(watch.observe(seconds(4), Some(&completed), &tasks), Progress::Waiting { .. }));
+    assert!(matches!(watch.observe(look(seconds(4)), Some(&completed), &tasks), Progress::Waiting { .. }));
     // Up for the monitor period of 3 s, which is too short for a service that has crashed before.
-    assert!(matches!(watch.observe(seconds(8), Some(&completed), &tasks), Progress::Waiting { .. }));
+    assert!(matches!(watch.observe(look(seconds(8)), Some(&completed), &tasks), Progress::Waiting { .. }));
     tasks = vec![failed("a"), failed("b"), failed("c")];
-    let trouble = trouble(watch.observe(seconds(8), Some(&completed), &tasks));
+    let trouble = trouble(watch.observe(look(seconds(8)), Some(&completed), &tasks));
     assert!(matches!(trouble, Trouble::CrashLoop { failures: 3, .. }), "{trouble}");
 }
 
@@ -114,7 +133,7 @@ fn a_service_whose_tasks_end_well_and_should_not_end_is_a_crash_loop() {
     let wanted = spec("v2", 1);
     let live = service(&wanted, "");
     let tasks = ["a", "b", "c"].map(|id| task(id, "v2", "complete", "shutdown"));
-    let trouble = trouble(watch(&wanted).observe(seconds(0), Some(&live), &tasks));
+    let trouble = trouble(watch(&wanted).observe(look(seconds(0)), Some(&live), &tasks));
     assert_eq!(trouble.to_string(), "its tasks fail: 3 of the new spec ended, the last with exit code 0");
 }
 
@@ -125,9 +144,9 @@ fn a_crash_loop_ends_the_wait_but_old_failures_are_not_ours() {
     let failed = |id| task(id, "v2", "failed", "shutdown");
     let mut watch = watch(&wanted);
     let two = [failed("old-failure"), failed("a"), failed("b")];
-    assert!(matches!(watch.observe(seconds(1), Some(&live), &two), Progress::Waiting { .. }));
+    assert!(matches!(watch.observe(look(seconds(1)), Some(&live), &two), Progress::Waiting { .. }));
     let three = [failed("a"), failed("b"), failed("c")];
-    let trouble = trouble(watch.observe(seconds(2), Some(&live), &three));
+    let trouble = trouble(watch.observe(look(seconds(2)), Some(&live), &three));
     assert!(matches!(&trouble, Trouble::CrashLoop { failures: 3, .. }));
     let last = trouble.witness().unwrap();
     assert_eq!((last.task.as_str(), last.exit_code), ("c", Some(3)));
@@ -139,12 +158,12 @@ fn a_one_shot_without_restarts_fails_at_once_and_is_there_when_completed() {
     wanted["TaskTemplate"]["RestartPolicy"] = json!({ "Condition": "none" });
     let live = service(&wanted, "");
     let with_policy = |mut task: Task| {
-        task.spec = wanted["TaskTemplate"].clone();
+        task.spec = wanted["TaskTemplate"].clone().into();
         task
     };
     let failed = [with_policy(task("a", "v2", "failed", "shutdown"))];
     assert!(matches!(
-        trouble(watch(&wanted).observe(seconds(0), Some(&live), &failed)),
+        trouble(watch(&wanted).observe(look(seconds(0)), Some(&live), &failed)),
         Trouble::CrashLoop { failures: 1, .. }
     ));
     let complete = [with_policy(task("a", "v2", "complete", "shutdown"))];
@@ -157,7 +176,7 @@ fn what_swarm_does_by_itself_is_noticed_even_when_it_is_over() {
     let tasks = [task("a", "v2", "failed", "shutdown"), task("b", "v1", "running", "running")];
     for state in ["rollback_started", "rollback_completed"] {
         let live = service(&old, state);
-        let trouble = trouble(watch(&wanted).observe(seconds(0), Some(&live), &tasks));
+        let trouble = trouble(watch(&wanted).observe(look(seconds(0)), Some(&live), &tasks));
         assert!(
             matches!(&trouble, Trouble::SwarmRolledBack { cause: Some(cause), .. } if cause.task == "a"),
             "{state}"
@@ -166,13 +185,13 @@ fn what_swarm_does_by_itself_is_noticed_even_when_it_is_over() {
     }
     let paused = service(&wanted, "paused");
     assert!(matches!(
-        trouble(watch(&wanted).observe(seconds(0), Some(&paused), &tasks)),
+        trouble(watch(&wanted).observe(look(seconds(0)), Some(&paused), &tasks)),
         Trouble::Paused { .. }
     ));
     // The same spec back without a rollback is somebody else's doing.
     let foreign = service(&old, "updating");
-    assert_eq!(trouble(watch(&wanted).observe(seconds(0), Some(&foreign), &tasks)), Trouble::Changed);
-    assert_eq!(trouble(watch(&wanted).observe(seconds(0), None, &tasks)), Trouble::Removed);
+    assert_eq!(trouble(watch(&wanted).observe(look(seconds(0)), Some(&foreign), &tasks)), Trouble::Changed);
+    assert_eq!(trouble(watch(&wanted).observe(look(seconds(0)), None, &tasks)), Trouble::Removed);
 }
 
 #[test]
@@ -181,10 +200,10 @@ fn when_a_spec_is_put_back_swarms_own_rollback_to_it_is_no_trouble() {
     let tasks = [task("b", "v1", "running", "running")];
     let mut watch = watch(&old).after_rollback();
     let live = service(&old, "rollback_started");
-    assert!(matches!(watch.observe(seconds(0), Some(&live), &tasks), Progress::Waiting { .. }));
+    assert!(matches!(watch.observe(look(seconds(0)), Some(&live), &tasks), Progress::Waiting { .. }));
     let live = service(&old, "rollback_completed");
-    assert!(matches!(watch.observe(seconds(1), Some(&live), &tasks), Progress::Waiting { .. }));
-    assert!(matches!(watch.observe(seconds(4), Some(&live), &tasks), Progress::Converged { .. }));
+    assert!(matches!(watch.observe(look(seconds(1)), Some(&live), &tasks), Progress::Waiting { .. }));
+    assert!(matches!(watch.observe(look(seconds(4)), Some(&live), &tasks), Progress::Converged { .. }));
 }
 
 #[test]
@@ -196,15 +215,15 @@ fn a_task_that_cannot_be_placed_ends_the_wait_after_a_grace() {
     {
         let tasks = [unplaced("a", state, if state == "pending" { "no suitable node" } else { "" })];
         let mut watch = watch(&wanted);
-        assert!(matches!(watch.observe(seconds(5), Some(&live), &tasks), Progress::Waiting { .. }));
-        assert!(matches!(watch.observe(seconds(24), Some(&live), &tasks), Progress::Waiting { .. }));
-        let trouble = trouble(watch.observe(seconds(25), Some(&live), &tasks));
+        assert!(matches!(watch.observe(look(seconds(5)), Some(&live), &tasks), Progress::Waiting { .. }));
+        assert!(matches!(watch.observe(look(seconds(24)), Some(&live), &tasks), Progress::Waiting { .. }));
+        let trouble = trouble(watch.observe(look(seconds(25)), Some(&live), &tasks));
         assert!(trouble.to_string().contains(expected), "{trouble}");
     }
     // Whoever gives it less time than that hears the same.
-    let mut watch = Watch::new(wanted.clone(), BTreeSet::new(), seconds(3));
+    let mut watch = Watch::new(wanted.clone().into(), BTreeSet::new(), seconds(3));
     let tasks = [unplaced("a", "pending", "no suitable node")];
-    let trouble = trouble(watch.observe(seconds(3), Some(&live), &tasks));
+    let trouble = trouble(watch.observe(look(seconds(3)), Some(&live), &tasks));
     assert!(matches!(trouble, Trouble::NoNode { .. }), "{trouble}");
 }
 
@@ -223,8 +242,8 @@ fn what_no_node_offers_is_named() {
         ("host-mode port already in use on 1 node", "it publishes port 80 of its node"),
     ] {
         let mut task = unplaced("a", "pending", &format!("no suitable node ({error})"));
-        task.spec = wanted["TaskTemplate"].clone();
-        let trouble = trouble(watch(&wanted).observe(DEADLINE, Some(&live), &[task]));
+        task.spec = wanted["TaskTemplate"].clone().into();
+        let trouble = trouble(watch(&wanted).observe(look(DEADLINE), Some(&live), &[task]));
         assert_eq!(
             trouble.to_string(),
             format!("no node can take it: no suitable node ({error}); {expected}")
@@ -243,7 +262,7 @@ fn a_missing_image_ends_the_wait_and_so_does_the_deadline() {
         task
     };
     let tasks = [rejected("a"), rejected("b")];
-    let missing = trouble(watch(&wanted).observe(seconds(3), Some(&live), &tasks));
+    let missing = trouble(watch(&wanted).observe(look(seconds(3)), Some(&live), &tasks));
     assert_eq!(
         missing.to_string(),
         "its tasks are rejected: its node can neither find nor pull the image v2"
@@ -251,7 +270,7 @@ fn a_missing_image_ends_the_wait_and_so_does_the_deadline() {
     // It never ran, so it has no log.
     assert_eq!(missing.task(), None);
     let tasks = [task("a", "v2", "starting", "running")];
-    let late = trouble(watch(&wanted).observe(DEADLINE, Some(&live), &tasks));
+    let late = trouble(watch(&wanted).observe(look(DEADLINE), Some(&live), &tasks));
     assert_eq!(
         late.to_string(),
         "it did not converge within 120 s: 0 of 1 tasks run the new spec; 1 starting; a task has started and is not healthy yet"

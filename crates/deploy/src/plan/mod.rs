@@ -7,6 +7,7 @@ pub(crate) mod recreate;
 mod undo;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use engine::FileKind;
 use serde::Serialize;
@@ -76,7 +77,7 @@ pub struct Plan {
     /// What becomes of it if it fails, and what cannot be taken back.
     pub undo: Vec<String>,
     /// The specs to compare with before each write: what is live now, by full name.
-    pub base: BTreeMap<String, Value>,
+    pub base: BTreeMap<String, Arc<Value>>,
     /// What everything goes back to if it fails.
     pub previous: Specs,
     /// The release that is in force, if one is: services that are as it left them have proved themselves.
@@ -300,7 +301,7 @@ struct History<'a> {
 impl<'a> History<'a> {
     fn of(releases: &'a [Release]) -> Self {
         let last = releases.last();
-        let outcome = |release: &'a Release| release.outcome.as_ref();
+        let outcome = |release: &'a Release| release.outcome.as_deref();
         Self {
             last_number: last.map_or(0, |release| release.intent.number),
             interrupted: last.filter(|release| release.outcome.is_none()),
@@ -328,14 +329,14 @@ impl History<'_> {
     fn made(&self, name: &str) -> Option<&Value> {
         let intent = &self.unfinished?.intent;
         intent.previous.get(name).filter(|before| before.is_none())?;
-        intent.wanted.get(name)?.as_ref()
+        intent.wanted.get(name)?.as_deref()
     }
 }
 
 /// The last release that succeeded, if whatever was tried after it was put back whole.
 fn settled(releases: &[Release]) -> Option<&Outcome> {
     for release in releases.iter().rev() {
-        let outcome = release.outcome.as_ref()?;
+        let outcome = release.outcome.as_deref()?;
         match outcome.state {
             State::Succeeded => return Some(outcome),
             State::RolledBack => {}
@@ -379,7 +380,7 @@ fn previous(target: &Target, live: &Live, interrupted: Option<&Release>) -> Spec
     for name in target.services.values().filter(|wanted| !wanted.gate).map(|wanted| &wanted.name) {
         previous.entry(name.clone()).or_insert(None);
     }
-    if let Some(release) = interrupted.filter(|release| release.opened) {
+    if let Some(release) = interrupted.filter(|release| release.opened && !planted!(MixedIsPrevious)) {
         previous.extend(release.intent.previous.clone());
     }
     previous.retain(|_, spec| spec.as_ref().is_none_or(|spec| !is_gate_run(spec)));
@@ -410,7 +411,7 @@ pub(crate) fn foreign(live: &Live) -> Vec<Foreign> {
     let history = History::of(&live.releases);
     let mut foreign = Vec::new();
     for (name, spec) in &live.services {
-        let recorded = history.specs.and_then(|specs| specs.get(name)).and_then(Option::as_ref);
+        let recorded = history.specs.and_then(|specs| specs.get(name)).and_then(Option::as_deref);
         let made = history.made(name);
         let is_known = recorded.is_some_and(|recorded| same(recorded, spec));
         if is_known || in_flight(spec, name, live, history.unfinished) {
@@ -433,25 +434,29 @@ fn turned(change: Change) -> Change {
 }
 
 /// Whether a live spec is what an unfinished release made, or left as it was. That its label names the release is not
-/// enough: somebody who edits a service by hand keeps its labels.
+/// enough: somebody who edits a service by hand keeps its labels. Nor is it that the spec says all that was asked for, because
+/// the engine fills in fields as well: so what the service was before its last update is looked at. If that is what the release
+/// asked for too, somebody else has written since, and the difference is theirs.
 fn in_flight(spec: &Value, name: &str, live: &Live, unfinished: Option<&Release>) -> bool {
     unfinished.is_some_and(|release| {
         let of = |specs: &Specs| specs.get(name).cloned().flatten();
         let left = of(&release.intent.previous).is_some_and(|before| same(&before, spec));
         let number = release.intent.number.to_string();
-        let made = || {
+        let answers = |spec: &Value| {
             spec::label(spec, RELEASE_LABEL) == Some(number.as_str())
                 && of(&release.intent.wanted).is_some_and(|wanted| covers(&wanted, &live.localise(spec)))
         };
-        left || made()
+        let changed_since =
+            || live.before.get(name).is_some_and(|before| !same(before, spec) && answers(before));
+        left || (answers(spec) && !changed_since())
     })
 }
 
 /// Whether a live service is what is wanted.
 fn is_done(wanted: &Wanted, live: &Live, name: &str) -> bool {
     live.services.get(name).is_some_and(|spec| {
-        let spec = live.localise(spec);
-        spec::label(&spec, SPEC_LABEL) == Some(wanted.digest.as_str()) && covers(&wanted.labelled(), &spec)
+        spec::label(spec, SPEC_LABEL) == Some(wanted.digest.as_str())
+            && covers(&wanted.labelled(), &live.localise(spec))
     })
 }
 
@@ -486,13 +491,19 @@ fn waves(target: &Target, live: &Live, history: &History<'_>, keep: bool, plan: 
             Action::Replace { changes }
         }
     };
-    let ordinary = |wanted: &Wanted| !wanted.gate;
-    let still =
-        target.services.values().filter(|w| ordinary(w)).all(|wanted| action(wanted) == Action::Unchanged)
-            && plan.creates.is_empty()
-            && plan.updates.is_empty()
-            && plan.removes.is_empty()
-            && (plan.foreign.is_empty() || keep);
+    let mut ordinary: BTreeMap<&str, Action> = target
+        .services
+        .values()
+        .filter(|wanted| !wanted.gate)
+        .map(|wanted| (wanted.key.as_str(), action(wanted)))
+        .collect();
+    let by_key: BTreeMap<&str, &Wanted> =
+        target.services.values().map(|wanted| (wanted.key.as_str(), wanted)).collect();
+    let still = ordinary.values().all(|action| *action == Action::Unchanged)
+        && plan.creates.is_empty()
+        && plan.updates.is_empty()
+        && plan.removes.is_empty()
+        && (plan.foreign.is_empty() || keep);
     let settled =
         still && !plan.resumes && history.settled.is_some_and(|outcome| outcome.digest == target.digest);
     plan.empty = settled;
@@ -505,14 +516,15 @@ fn waves(target: &Target, live: &Live, history: &History<'_>, keep: bool, plan: 
             services: wave
                 .services
                 .iter()
-                .filter_map(|key| target.by_key(key))
+                .filter_map(|key| by_key.get(key.as_str()))
                 .map(|wanted| PlannedService {
                     key: wanted.key.clone(),
                     name: wanted.name.clone(),
                     action: match (wanted.gate, settled) {
                         (true, true) => Action::Skip,
                         (true, false) => Action::Run,
-                        (false, _) => action(wanted),
+                        // Each service is in one wave.
+                        (false, _) => ordinary.remove(wanted.key.as_str()).unwrap_or(Action::Unchanged),
                     },
                 })
                 .collect(),

@@ -54,7 +54,7 @@ pub struct NetworkSummary {
 
 /// The mark that a removal left: this release's own, if there are several.
 fn mark(live: &Live, number: u64) -> Option<Mark> {
-    let marks = || live.services.values().filter_map(Mark::read);
+    let marks = || live.services.values().filter_map(|spec| Mark::read(spec));
     marks().find(|mark| mark.number == number).or_else(|| marks().next())
 }
 
@@ -202,7 +202,7 @@ impl Recreation {
              up again"
                 .to_owned(),
         ];
-        if plan.base.values().any(through_ingress) {
+        if plan.base.values().any(|spec| through_ingress(spec)) {
             costs.push(
                 "each such cycle loses addresses of the ingress network: after about 125 of them tasks with published ports \
                  stay in `New` until the engine is started again"

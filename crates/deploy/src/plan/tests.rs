@@ -1,6 +1,7 @@
 //! Wanted, recorded, live: what the plan makes of it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use diagnostics::Source;
 use serde_json::{Value, json};
@@ -53,7 +54,7 @@ fn target(app: &str) -> Target {
 }
 
 /// The live specs after a target was deployed as a release: ids for names, defaults filled in.
-fn deployed(target: &Target, number: u64) -> BTreeMap<String, Value> {
+fn deployed(target: &Target, number: u64) -> BTreeMap<String, Arc<Value>> {
     let services = target.services.values().filter(|wanted| !wanted.gate);
     services
         .map(|wanted| {
@@ -63,14 +64,14 @@ fn deployed(target: &Target, number: u64) -> BTreeMap<String, Value> {
             spec["EndpointSpec"] = json!({ "Mode": "vip" });
             spec::set_label(&mut spec, SPEC_LABEL, &wanted.digest);
             spec::set_label(&mut spec, RELEASE_LABEL, &number.to_string());
-            (wanted.name.clone(), spec)
+            (wanted.name.clone(), Arc::new(spec))
         })
         .collect()
 }
 
 fn release(number: u64, digest: &str, previous: Specs, outcome: Option<(State, Specs)>) -> Release {
     Release {
-        intent: Intent {
+        intent: Arc::new(Intent {
             number,
             started_at: String::new(),
             who: String::new(),
@@ -81,26 +82,28 @@ fn release(number: u64, digest: &str, previous: Specs, outcome: Option<(State, S
             previous,
             wanted: Specs::new(),
             networks: BTreeMap::new(),
-        },
-        outcome: outcome.map(|(state, specs)| Outcome {
-            number,
-            state,
-            finished_at: String::new(),
-            seconds: 0,
-            message: String::new(),
-            digest: digest.to_owned(),
-            images: BTreeMap::new(),
-            rows: None,
-            applied: Vec::new(),
-            specs,
-            networks: BTreeMap::new(),
+        }),
+        outcome: outcome.map(|(state, specs)| {
+            Arc::new(Outcome {
+                number,
+                state,
+                finished_at: String::new(),
+                seconds: 0,
+                message: String::new(),
+                digest: digest.to_owned(),
+                images: BTreeMap::new(),
+                rows: None,
+                applied: Vec::new(),
+                specs,
+                networks: BTreeMap::new(),
+            })
         }),
         opened: true,
         configs: Vec::new(),
     }
 }
 
-fn some(services: &BTreeMap<String, Value>) -> Specs {
+fn some(services: &BTreeMap<String, Arc<Value>>) -> Specs {
     services.iter().map(|(name, spec)| (name.clone(), Some(spec.clone()))).collect()
 }
 
@@ -115,6 +118,10 @@ fn live(app: &str) -> Live {
         releases: vec![first],
         ..Live::default()
     }
+}
+
+fn change<'a>(live: &'a mut Live, name: &str) -> &'a mut Value {
+    Arc::make_mut(live.services.get_mut(name).unwrap())
 }
 
 fn actions(plan: &Plan) -> Vec<(&str, &str)> {
@@ -164,8 +171,7 @@ fn a_foreign_change_is_seen_even_in_a_field_the_stack_file_does_not_set() {
         [("/Mode", json!({ "Replicated": { "Replicas": 5 } })), ("/EndpointSpec", json!({ "Mode": "dnsrr" }))]
     {
         let mut live = live("app:1");
-        let spec = live.services.get_mut("shop_db").unwrap();
-        spec[edit.0.trim_start_matches('/')] = edit.1;
+        change(&mut live, "shop_db")[edit.0.trim_start_matches('/')] = edit.1;
         let plan = plan(&target("app:2"), &live, PlanOptions::default());
         assert_eq!(plan.foreign.len(), 1, "{}", edit.0);
         assert!(!plan.foreign[0].changes.is_empty());
@@ -190,8 +196,8 @@ fn an_interrupted_release_is_continued_with_its_number_and_its_way_back() {
     let mut live = live("app:1");
     let (old, next) = (some(&live.services), target("app:2"));
     let mut interrupted = release(2, &next.digest, old.clone(), None);
-    let wanted = next.services.values().map(|wanted| (wanted.name.clone(), Some(wanted.labelled())));
-    interrupted.intent.wanted = wanted.collect();
+    let wanted = next.services.values().map(|wanted| (wanted.name.clone(), Some(wanted.labelled().into())));
+    Arc::make_mut(&mut interrupted.intent).wanted = wanted.collect();
     live.releases.push(interrupted);
     // It had come as far as the api.
     live.services.insert("shop_api".into(), deployed(&next, 2)["shop_api"].clone());
@@ -206,16 +212,34 @@ fn an_interrupted_release_is_continued_with_its_number_and_its_way_back() {
     assert_eq!(other.previous, old);
     assert!(other.foreign.is_empty());
     // Somebody scaled the service that the interrupted release had written; its labels are still the release's.
-    live.services.get_mut("shop_api").unwrap()["Mode"] = json!({ "Replicated": { "Replicas": 5 } });
-    live.services.get_mut("shop_api").unwrap()["TaskTemplate"]["ContainerSpec"]["Image"] =
-        json!("app:hotfix");
+    change(&mut live, "shop_api")["Mode"] = json!({ "Replicated": { "Replicas": 5 } });
+    change(&mut live, "shop_api")["TaskTemplate"]["ContainerSpec"]["Image"] = json!("app:hotfix");
+    assert_eq!(plan(&next, &live, PlanOptions::default()).foreign.len(), 1);
+}
+
+#[test]
+fn what_somebody_added_to_what_an_interrupted_release_wrote_is_theirs() {
+    let mut live = live("app:1");
+    let next = target("app:2");
+    let mut interrupted = release(2, &next.digest, some(&live.services), None);
+    let wanted = next.services.values().map(|wanted| (wanted.name.clone(), Some(wanted.labelled().into())));
+    Arc::make_mut(&mut interrupted.intent).wanted = wanted.collect();
+    live.releases.push(interrupted);
+    let written = Arc::clone(&deployed(&next, 2)["shop_api"]);
+    live.before.insert("shop_api".into(), Arc::clone(&live.services["shop_api"]));
+    live.services.insert("shop_api".into(), Arc::clone(&written));
+    assert!(plan(&next, &live, PlanOptions::default()).foreign.is_empty());
+    // The same once more changes nothing.
+    live.before.insert("shop_api".into(), written);
+    assert!(plan(&next, &live, PlanOptions::default()).foreign.is_empty());
+    change(&mut live, "shop_api")["Labels"]["edited-by"] = json!("somebody else");
     assert_eq!(plan(&next, &live, PlanOptions::default()).foreign.len(), 1);
 }
 
 #[test]
 fn services_that_the_file_no_longer_has_are_named_and_removed_only_when_asked() {
     let mut live = live("app:1");
-    live.services.insert("shop_old".into(), json!({ "Name": "shop_old" }));
+    live.services.insert("shop_old".into(), json!({ "Name": "shop_old" }).into());
     let kept = plan(&target("app:1"), &live, PlanOptions::default());
     assert!(kept.empty && kept.warnings.iter().any(|warning| warning.contains("shop_old")));
     let pruned = plan(&target("app:1"), &live, PlanOptions { prune: true, ..PlanOptions::default() });

@@ -1,5 +1,7 @@
 //! Networks of a stack that was being recreated: made again as they were, with what the release has put in their place removed.
 
+use std::sync::Arc;
+
 use engine::{Api, Error as EngineError, Filter};
 
 use super::{Removed, Rollback};
@@ -89,7 +91,7 @@ impl<A: Api> Rollback<'_, A> {
             swarm.or_else(|| of_name().next()).map(engine::Network::id)
         };
         for spec in previous.values_mut().flatten() {
-            networks::translate(spec, |old| id(removed.names.get(old)?));
+            networks::translate(Arc::make_mut(spec), |old| id(removed.names.get(old)?));
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ mod services;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use engine::Api;
 use jiff::Timestamp;
@@ -57,7 +57,7 @@ pub(crate) struct Rollout<'a, A> {
     /// How to plan.
     pub how: PlanOptions,
     /// The specs that this release wrote, by full name, as the engine gave them back right after.
-    pub written: Mutex<BTreeMap<String, Value>>,
+    pub written: Mutex<BTreeMap<String, Arc<Value>>>,
     /// The objects that this release made: kind and full name.
     pub made: Mutex<Vec<(String, String)>>,
     /// Networks of the stack have been told to go.
@@ -95,9 +95,15 @@ impl<A: Api> Rollout<'_, A> {
     /// could be.
     pub(crate) async fn run(mut self) -> Result<String, Error> {
         let begun = Instant::now();
-        self.write_intent().await?;
+        if !planted!(RecordAfterEffect) {
+            self.write_intent().await?;
+        }
         let mut crossed = None;
-        match self.waves(&mut crossed).await {
+        let went = self.waves(&mut crossed).await;
+        if planted!(RecordAfterEffect) {
+            self.write_intent().await?;
+        }
+        match went {
             Ok(()) => {
                 let (stack, number) = (&self.target.stack, self.plan.number);
                 let message = match self.target.returns_to {
@@ -231,7 +237,7 @@ impl<A: Api> Rollout<'_, A> {
 }
 
 impl<A> Rollout<'_, A> {
-    fn written(&self) -> MutexGuard<'_, BTreeMap<String, Value>> {
+    fn written(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Value>>> {
         // Only whole entries are ever put in.
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }

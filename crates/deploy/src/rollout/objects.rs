@@ -55,7 +55,7 @@ impl<A: Api> Rollout<'_, A> {
 
     /// Reads the objects again: those that were made have ids now.
     pub(super) async fn refresh(&mut self) -> Result<(), Error> {
-        let fresh = observe::live(self.api, &self.target.stack, &self.configs).await?;
+        let fresh = observe::live(self.api, &self.target.stack, &self.configs, &self.options.records).await?;
         self.live.networks = fresh.networks;
         self.live.own_networks = fresh.own_networks;
         self.live.former_networks = fresh.former_networks;

@@ -1,6 +1,7 @@
 //! The release's records: intent, outcome, and which old ones go.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{Api, FileKind, Filter};
@@ -46,7 +47,7 @@ impl<A: Api> Rollout<'_, A> {
 
     fn wanted(&self) -> Specs {
         let own = self.target.services.values().filter(|wanted| !wanted.gate);
-        own.map(|wanted| (wanted.name.clone(), Some(wanted.labelled()))).collect()
+        own.map(|wanted| (wanted.name.clone(), Some(wanted.labelled().into()))).collect()
     }
 
     async fn write_parts(&self, parts: Vec<Part>) -> Result<(), Error> {
@@ -96,7 +97,7 @@ impl<A: Api> Rollout<'_, A> {
                 let (kept, original) = (self.live.resolve(&wanted.body), self.live.resolve(original));
                 keep::without(spec, &self.live.localise(&kept), &self.live.localise(&original))
             });
-            (name.clone(), Some(kept.unwrap_or_else(|| spec.clone())))
+            (name.clone(), Some(kept.map_or_else(|| Arc::clone(spec), Arc::new)))
         }));
         specs
     }
@@ -189,7 +190,7 @@ impl<A: Api> Rollout<'_, A> {
         let own = self.plan.previous.values().chain(recorded).flatten();
         let used: BTreeSet<(FileKind, &str)> = own
             .chain(services.iter().map(|service| &service.spec))
-            .flat_map(naming::references_in)
+            .flat_map(|spec| naming::references_in(spec))
             .map(|used| (used.kind, used.name))
             .collect();
         for kind in [FileKind::Secret, FileKind::Config] {

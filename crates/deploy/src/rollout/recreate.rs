@@ -4,6 +4,7 @@
 //! is continued, and so that the records can still be opened.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -223,7 +224,9 @@ impl<A: Api> Rollout<'_, A> {
     async fn make_again(&self, name: &str) -> Result<(), Stop> {
         let Some(Some(spec)) = self.plan.previous.get(name) else { return Ok(()) };
         let mut spec = spec.clone();
-        networks::translate(&mut spec, |id| self.live.network_id(self.plan.network_names.get(id)?));
+        networks::translate(Arc::make_mut(&mut spec), |id| {
+            self.live.network_id(self.plan.network_names.get(id)?)
+        });
         let made = write::create(self.api, name, &spec, None, |live| same(live, &spec)).await;
         let key = self.key_of(name);
         let service = made.map_err(|error| stop(key, &error))?;

@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::wire::{labels_at, text_at, version_index};
+use super::wire::{labels_at, shared, text_at, version_index};
 
 /// Config or secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -53,8 +54,8 @@ pub struct FileObject {
     #[serde(default)]
     pub updated_at: String,
     /// Its spec, raw: Name, Labels and, for configs, Data in base64.
-    #[serde(default)]
-    pub spec: Value,
+    #[serde(default, deserialize_with = "shared")]
+    pub spec: Arc<Value>,
 }
 
 impl FileObject {
@@ -93,7 +94,7 @@ impl FileObject {
         K: Into<String>,
         V: Into<String>,
     {
-        let mut spec = self.spec.clone();
+        let mut spec = Value::clone(&self.spec);
         spec["Labels"] = labels_value(labels);
         spec
     }

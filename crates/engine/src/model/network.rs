@@ -1,18 +1,20 @@
 //! A network, from `GET /networks`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::wire::{labels_at, text_at};
+use super::wire::{labels_at, shared, text_at};
 
 /// A network.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(transparent)]
 pub struct Network {
     /// All that the engine says of it, raw. (What it says is nearly what its creation takes.)
-    pub raw: Value,
+    #[serde(deserialize_with = "shared")]
+    pub raw: Arc<Value>,
 }
 
 impl Network {

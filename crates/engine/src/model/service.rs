@@ -1,11 +1,12 @@
 //! A service, from `GET /services`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::wire::{labels_at, null_is_default, text_at, version_index};
+use super::wire::{at, labels_at, null_is_default, shared, shared_or_none, text_at, version_index};
 
 /// A service as the managers have it.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -24,11 +25,11 @@ pub struct Service {
     #[serde(default)]
     pub updated_at: String,
     /// Its spec, raw.
-    #[serde(default)]
-    pub spec: Value,
+    #[serde(default, deserialize_with = "shared")]
+    pub spec: Arc<Value>,
     /// The spec before the last update, raw; a no-op update overwrites it and an automatic rollback clears it.
-    #[serde(default)]
-    pub previous_spec: Option<Value>,
+    #[serde(default, deserialize_with = "shared_or_none")]
+    pub previous_spec: Option<Arc<Value>>,
     /// What Swarm's updater does or did; none after a creation and after updates that restart no task.
     #[serde(default, deserialize_with = "update_status")]
     pub update_status: Option<UpdateStatus>,
@@ -104,7 +105,7 @@ pub enum ServiceMode {
 impl ServiceMode {
     /// The mode in a service spec. Absent fields mean what they mean to the engine: replicated, one.
     pub fn of_spec(spec: &Value) -> Self {
-        let number = |pointer: &str| spec.pointer(pointer).and_then(Value::as_u64);
+        let number = |pointer: &str| at(spec, pointer).and_then(Value::as_u64);
         let mode = &spec["Mode"];
         if mode.get("Global").is_some_and(|global| !global.is_null()) {
             Self::Global

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::wire::{empty_is_none, null_is_default, text_at, version_index};
+use super::wire::{empty_is_none, null_is_default, shared, text_at, version_index};
 
 /// One task of a service: one container, from its creation to its end.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -37,8 +38,8 @@ pub struct Task {
     #[serde(default, deserialize_with = "null_is_default")]
     pub labels: BTreeMap<String, String>,
     /// The task template it was made from, raw, with networks and image as they were resolved then.
-    #[serde(default)]
-    pub spec: Value,
+    #[serde(default, deserialize_with = "shared")]
+    pub spec: Arc<Value>,
     /// What it is doing.
     #[serde(default)]
     pub status: TaskStatus,

@@ -30,7 +30,7 @@ pub struct Failure {
     pub seed: u64,
     /// What it broke.
     pub broken: Vec<Broken>,
-    /// The shortest list of faults that breaks the first of that.
+    /// The shortest list of faults that breaks the first of that, or of a planted bug's own invariant.
     pub faults: Faults,
 }
 
@@ -73,7 +73,7 @@ impl Campaign {
                         if number >= self.seeds {
                             return;
                         }
-                        let failure = one(self.from + number);
+                        let failure = self.one(self.from + number);
                         done.fetch_add(1, Ordering::Relaxed);
                         if let Some(failure) = failure {
                             each(&failure);
@@ -88,11 +88,24 @@ impl Campaign {
         failures.sort_by_key(|failure| failure.seed);
         Found { failures, seeds: done.into_inner(), time: begun.elapsed() }
     }
-}
 
-fn one(seed: u64) -> Option<Failure> {
-    let faults = of_seed(seed);
-    let broken = play(seed, &faults);
-    let first = broken.first()?.invariant;
-    Some(Failure { seed, faults: shrink(seed, &faults, first), broken })
+    fn one(&self, seed: u64) -> Option<Failure> {
+        let faults = of_seed(seed);
+        let broken = play(seed, &faults);
+        let first = self.looked_for(&broken)?.invariant;
+        Some(Failure { seed, faults: shrink(seed, &faults, first), broken })
+    }
+
+    /// What the shortest list of faults must break: the first that is broken, but for a planted bug its own invariant.
+    #[cfg_attr(not(feature = "planted"), allow(clippy::unused_self))]
+    fn looked_for<'b>(&self, broken: &'b [Broken]) -> Option<&'b Broken> {
+        #[cfg(feature = "planted")]
+        let own = self.bug.and_then(|bug| {
+            let own = super::mutants::breaks(bug);
+            broken.iter().find(|broken| broken.invariant == own)
+        });
+        #[cfg(not(feature = "planted"))]
+        let own = None;
+        own.or(broken.first())
+    }
 }

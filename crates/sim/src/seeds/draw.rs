@@ -88,7 +88,7 @@ fn storm(rng: &mut Rng, items: &mut Vec<Item>) {
 }
 
 fn fault(rng: &mut Rng) -> Fault {
-    match rng.below(11) {
+    match rng.below(12) {
         0 => Fault::Unreachable,
         1 => Fault::LostRequest,
         2 | 3 => Fault::LostAnswer,
@@ -98,6 +98,7 @@ fn fault(rng: &mut Rng) -> Fault {
         7 => Fault::NoopUpdate,
         8 => Fault::NoLeader,
         9 => Fault::NoLeaderAfter,
+        10 => Fault::Late(number(rng.below(4000))),
         _ => Fault::Slow(number(rng.below(4000))),
     }
 }

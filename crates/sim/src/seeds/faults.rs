@@ -154,6 +154,7 @@ impl fmt::Display for Item {
                 }
                 match fault {
                     Fault::Slow(milliseconds) => write!(f, "slow-{milliseconds}"),
+                    Fault::Late(milliseconds) => write!(f, "late-{milliseconds}"),
                     Fault::Freeze(milliseconds) => write!(f, "freeze-{milliseconds}"),
                     other => f.write_str(name_of(&FAULTS, other)),
                 }
@@ -236,6 +237,9 @@ fn parse(text: &str) -> Option<Item> {
 fn parse_fault(text: &str) -> Option<Fault> {
     if let Some(milliseconds) = text.strip_prefix("slow-") {
         return Some(Fault::Slow(milliseconds.parse().ok()?));
+    }
+    if let Some(milliseconds) = text.strip_prefix("late-") {
+        return Some(Fault::Late(milliseconds.parse().ok()?));
     }
     if let Some(milliseconds) = text.strip_prefix("freeze-") {
         return Some(Fault::Freeze(milliseconds.parse().ok()?));

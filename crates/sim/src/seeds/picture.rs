@@ -1,6 +1,7 @@
 //! The stack at one moment, and what keeps it from being at a release.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{Api, Error, Filter, Network, TaskFilter, TaskState};
@@ -21,7 +22,7 @@ pub(super) struct Picture {
 /// One service.
 #[derive(Clone, Debug)]
 struct Seen {
-    spec: Value,
+    spec: Arc<Value>,
     /// The tasks that run and are wanted: the image of each, and since when it is up.
     up: BTreeMap<String, (String, Option<Timestamp>)>,
 }
@@ -34,7 +35,7 @@ impl Picture {
             if service.name().starts_with("shop_migrate") || service.name().starts_with("shop_recreate-r") {
                 continue;
             }
-            name_networks(&mut service.spec, &networks);
+            name_networks(Arc::make_mut(&mut service.spec), &networks);
             let tasks = sim.tasks(&TaskFilter::service(&service.id)).await?.into_iter();
             let up = tasks.filter(|task| task.status.state == TaskState::Running && task.is_wanted());
             let up = up.map(|task| {

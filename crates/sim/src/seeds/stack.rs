@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-use deploy::{Holder, Options, ResolveImage};
+use deploy::{Holder, Options, Records, ResolveImage};
 use stackfile::{Desired, Input};
 
 use super::faults::Second;
@@ -186,5 +186,10 @@ pub(super) const DOOMED: &str = "doomed";
 pub(super) fn options(run: &str, process: &str, is_gone: IsGone) -> Options {
     let usual = crate::options(run);
     let holder = Holder { process: process.to_owned(), is_gone, ..usual.holder };
-    Options { resolve_image: ResolveImage::Always, holder, ..usual }
+    Options { resolve_image: ResolveImage::Always, holder, records: RECORDS.with(Records::clone), ..usual }
+}
+
+thread_local! {
+    /// The same records are read again and again, and found by their texts: it does not matter whose run opened them.
+    static RECORDS: Records = Records::default();
 }

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use engine::{FileKind, Filter, TaskFilter, TaskState};
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::World;
 use super::record::{File, Meta, Service, Task, list, text};
+use super::{World, typed};
 use crate::behaviour::without_digest;
 use crate::clock::timestamp;
 use crate::refusal::Refusal;
@@ -59,31 +58,16 @@ impl World {
         Ok(self.service_answer(service, false))
     }
 
-    /// The same as the engine crate reads it. Reading is worth keeping: most services are asked for many times as they are.
-    pub(crate) fn service_typed(&mut self, id_or_name: &str) -> Result<Arc<engine::Service>, Refusal> {
+    /// The same as the engine crate reads it.
+    pub(crate) fn service_typed(&self, id_or_name: &str) -> Result<engine::Service, Refusal> {
         let service =
             self.find_service(id_or_name).ok_or_else(|| Refusal::not_found("service", id_or_name))?;
-        if let Some(answer) = service.answer.as_ref().filter(|answer| answer.version == service.meta.version)
-        {
-            return Ok(Arc::clone(answer));
-        }
-        let answer: Arc<engine::Service> = Arc::new(read(self.service_answer(service, false))?);
-        if let Some(service) = self.services.get_mut(&answer.id) {
-            service.answer = Some(Arc::clone(&answer));
-        }
-        Ok(answer)
+        Ok(self.typed_service(service, false))
     }
 
     /// The list as the engine crate reads it.
-    pub(crate) fn services_typed(&mut self, filter: &Filter) -> Result<Vec<engine::Service>, Refusal> {
-        let wanted: Vec<String> = self.listed(filter).into_iter().map(|service| service.id.clone()).collect();
-        let mut answers = Vec::new();
-        for id in wanted {
-            let mut answer = Arc::unwrap_or_clone(self.service_typed(&id)?);
-            answer.service_status = Some(read(self.service_status(&id))?);
-            answers.push(answer);
-        }
-        Ok(answers)
+    pub(crate) fn services_typed(&self, filter: &Filter) -> Vec<engine::Service> {
+        self.listed(filter).into_iter().map(|service| self.typed_service(service, true)).collect()
     }
 
     /// The services that pass a filter, in the order of their names.
@@ -96,7 +80,7 @@ impl World {
         services
     }
 
-    fn service_status(&self, id: &str) -> Value {
+    pub(super) fn service_status(&self, id: &str) -> Value {
         let count = |state: TaskState| self.tasks_of(id).filter(|(_, task)| task.state == state).count();
         let desired = self.tasks_of(id).filter(|(_, task)| task.desired == TaskState::Running).count();
         json!({
@@ -106,11 +90,11 @@ impl World {
         })
     }
 
-    fn service_answer(&self, service: &Service, with_status: bool) -> Value {
+    pub(super) fn service_answer(&self, service: &Service, with_status: bool) -> Value {
         let mut answer = head(&service.id, &service.meta);
-        answer["Spec"] = service.spec.clone();
+        answer["Spec"] = Value::clone(&service.spec);
         if let Some(previous) = &service.previous {
-            answer["PreviousSpec"] = previous.spec.clone();
+            answer["PreviousSpec"] = Value::clone(&previous.spec);
         }
         answer["Endpoint"] =
             json!({ "Spec": service.spec.get("EndpointSpec").cloned().unwrap_or_else(|| json!({})) });
@@ -146,22 +130,13 @@ impl World {
     }
 
     /// The same as the engine crate reads them.
-    pub(crate) fn tasks_typed(&mut self, filter: &TaskFilter) -> Result<Vec<Arc<engine::Task>>, Refusal> {
+    pub(crate) fn tasks_typed(&self, filter: &TaskFilter) -> Result<Vec<engine::Task>, Refusal> {
         if filter.attachments {
-            return read(self.attachment_list(filter))
-                .map(|tasks: Vec<engine::Task>| tasks.into_iter().map(Arc::new).collect());
+            return serde_json::from_value(self.attachment_list(filter))
+                .map_err(|error| Refusal::new(500, error.to_string()));
         }
-        let mut answers = Vec::new();
-        for key in self.wanted_tasks(filter)? {
-            let Some(task) = self.tasks.get_mut(&key) else { continue };
-            let answer = match task.answer.take().filter(|answer| answer.version == task.meta.version) {
-                Some(answer) => answer,
-                None => Arc::new(read(task_answer(task))?),
-            };
-            task.answer = Some(Arc::clone(&answer));
-            answers.push(answer);
-        }
-        Ok(answers)
+        let wanted = self.wanted_tasks(filter)?;
+        Ok(wanted.into_iter().filter_map(|key| self.tasks.get(&key)).map(typed::task).collect())
     }
 
     fn wanted_tasks(&self, filter: &TaskFilter) -> Result<Vec<u64>, Refusal> {
@@ -171,7 +146,7 @@ impl World {
             services.push(found.id.as_str());
         }
         let wanted = |task: &Task| {
-            let label = |key: &str| task.service_labels.get(key).and_then(Value::as_str);
+            let label = |key: &str| task.made_from.get("Labels")?.get(key)?.as_str();
             (services.is_empty() || services.contains(&task.service.as_str()))
                 && filter.labels.iter().all(|(key, value)| label(key) == Some(value))
                 && (filter.desired_states.is_empty() || filter.desired_states.contains(&task.desired))
@@ -186,30 +161,54 @@ impl World {
         let networks = self.networks.values().filter(|network| {
             filter.admits_name(&network.name) && Self::has_labels(&network.body, &filter.labels)
         });
-        networks.map(|network| network.body.clone()).collect()
+        networks.map(|network| Value::clone(&network.body)).collect()
+    }
+
+    /// The same as the engine crate reads them.
+    pub(crate) fn networks_typed(&self, filter: &Filter) -> Vec<engine::Network> {
+        let networks = self.networks.values().filter(|network| {
+            filter.admits_name(&network.name) && Self::has_labels(&network.body, &filter.labels)
+        });
+        networks.map(|network| engine::Network { raw: Arc::clone(&network.body) }).collect()
     }
 
     pub(crate) fn network(&self, id_or_name: &str) -> Result<Value, Refusal> {
         let network =
             self.find_network(id_or_name).ok_or_else(|| Refusal::not_found("network", id_or_name))?;
-        let mut body = network.body.clone();
+        let mut body = Value::clone(&network.body);
         body["Containers"] = self.containers_in(&network.id);
         Ok(body)
     }
 
     pub(crate) fn file_list(&self, kind: FileKind, filter: &Filter) -> Value {
+        self.listed_files(kind, filter).into_iter().map(file_answer).collect()
+    }
+
+    /// The same as the engine crate reads them.
+    pub(crate) fn files_typed(&self, kind: FileKind, filter: &Filter) -> Vec<engine::FileObject> {
+        self.listed_files(kind, filter).into_iter().map(typed::file).collect()
+    }
+
+    fn listed_files(&self, kind: FileKind, filter: &Filter) -> Vec<&File> {
         let mut files: Vec<&File> = self
             .files(kind)
             .filter(|file| filter.admits_name(file.name()) && Self::has_labels(&file.spec, &filter.labels))
             .collect();
         files.sort_by_key(|file| file.name());
-        files.into_iter().map(file_answer).collect()
+        files
     }
 
     pub(crate) fn file(&self, kind: FileKind, id_or_name: &str) -> Result<Value, Refusal> {
         let file =
             self.find_file(kind, id_or_name).ok_or_else(|| Refusal::not_found(kind.as_str(), id_or_name))?;
         Ok(file_answer(file))
+    }
+
+    /// The same as the engine crate reads it.
+    pub(crate) fn file_typed(&self, kind: FileKind, id_or_name: &str) -> Result<engine::FileObject, Refusal> {
+        let file =
+            self.find_file(kind, id_or_name).ok_or_else(|| Refusal::not_found(kind.as_str(), id_or_name))?;
+        Ok(typed::file(file))
     }
 
     /// What the healthcheck of a container of the first node said.
@@ -237,12 +236,6 @@ impl World {
     }
 }
 
-/// An answer as the engine crate reads it.
-fn read<T: DeserializeOwned>(answer: Value) -> Result<T, Refusal> {
-    serde_json::from_value(answer)
-        .map_err(|error| Refusal::new(500, format!("an answer of the simulator: {error}")))
-}
-
 fn head(id: &str, meta: &Meta) -> Value {
     json!({
         "ID": id,
@@ -252,18 +245,14 @@ fn head(id: &str, meta: &Meta) -> Value {
     })
 }
 
-fn file_answer(file: &File) -> Value {
+pub(super) fn file_answer(file: &File) -> Value {
     let mut answer = head(&file.id, &file.meta);
-    answer["Spec"] = file.spec.clone();
+    answer["Spec"] = Value::clone(&file.spec);
     answer
 }
 
-fn task_answer(task: &Task) -> Value {
+pub(super) fn task_answer(task: &Task) -> Value {
     let mut answer = head(&task.id, &task.meta);
-    let mut template = task.template.clone();
-    if let Some(template) = template.as_object_mut() {
-        template.shift_remove("Runtime");
-    }
     let mut status = json!({ "Timestamp": timestamp(task.status_at), "State": task.state.as_str(), "Message": task.message });
     if !task.err.is_empty() {
         status["Err"] = json!(task.err);
@@ -273,7 +262,7 @@ fn task_answer(task: &Task) -> Value {
         status["ContainerStatus"] = json!({ "ContainerID": container, "PID": 0, "ExitCode": code });
     }
     answer["Labels"] = json!({});
-    answer["Spec"] = template;
+    answer["Spec"] = Value::clone(&task.shown);
     answer["ServiceID"] = json!(task.service);
     if task.slot.number > 0 && task.iteration.is_none() {
         answer["Slot"] = json!(task.slot.number);
@@ -291,12 +280,12 @@ fn task_answer(task: &Task) -> Value {
 
 fn container_answer(task: &Task) -> Value {
     let running = matches!(task.state, TaskState::Starting | TaskState::Running);
-    let mut labels = task.template.pointer("/ContainerSpec/Labels").cloned().unwrap_or_else(|| json!({}));
+    let mut labels = task.template().pointer("/ContainerSpec/Labels").cloned().unwrap_or_else(|| json!({}));
     labels["com.docker.swarm.service.id"] = json!(task.service);
     labels["com.docker.swarm.service.name"] = json!(task.service_name);
     labels["com.docker.swarm.task.id"] = json!(task.id);
     let networks: Vec<&str> =
-        list(&task.template, "/Networks").map(|network| text(network, "/Target")).collect();
+        list(task.template(), "/Networks").map(|network| text(network, "/Target")).collect();
     json!({
         "Id": task.container,
         "Names": [format!("/{}.{}.{}", task.service_name, task.slot.number, task.id)],

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::mem::discriminant;
+use std::sync::Arc;
 
 use engine::{ServiceMode, TaskState};
 use serde_json::{Value, json};
@@ -13,7 +14,10 @@ use crate::refusal::Refusal;
 impl World {
     /// The service with this id or name.
     pub(super) fn find_service(&self, id_or_name: &str) -> Option<&Service> {
-        let by_name = || self.services.values().find(|service| service.name() == id_or_name);
+        let by_name = || {
+            let id = self.service_names.get(&id_or_name.to_ascii_lowercase())?;
+            self.services.get(id).filter(|service| service.name() == id_or_name)
+        };
         self.services.get(id_or_name).or_else(by_name)
     }
 
@@ -21,7 +25,7 @@ impl World {
         let spec = self.with_network_ids(normalise::service(spec))?;
         self.check_service(&spec, None)?;
         let name = text(&spec, "/Name").to_owned();
-        if self.services.values().any(|service| service.name().eq_ignore_ascii_case(&name)) {
+        if self.service_names.contains_key(&name.to_ascii_lowercase()) {
             return Err(Refusal::new(
                 409,
                 format!(
@@ -35,16 +39,16 @@ impl World {
             id: id.clone(),
             meta: Meta { version, created: self.now, updated: self.now },
             virtual_addresses: Vec::new(),
-            spec,
+            spec: Arc::new(spec),
             spec_version: version,
             foreign: false,
             previous: None,
             update: None,
             iteration: version,
             restarts: BTreeMap::new(),
-            answer: None,
         };
         self.services.insert(id.clone(), service);
+        self.service_names.insert(name.to_ascii_lowercase(), id.clone());
         self.tell("service", "create", &id, &[("name", &name)]);
         self.allocate_addresses(&id);
         self.reconcile(&id);
@@ -87,7 +91,7 @@ impl World {
         let Some(service) = self.services.get_mut(&id) else {
             return Err(Refusal::not_found("service", &id));
         };
-        let old = std::mem::replace(&mut service.spec, spec);
+        let old = std::mem::replace(&mut service.spec, Arc::new(spec));
         // Whoever writes the same once more has changed nothing.
         let changed = old != service.spec;
         let before = service.foreign;
@@ -117,6 +121,7 @@ impl World {
         }
         self.write();
         self.services.remove(&id);
+        self.service_names.remove(&name.to_ascii_lowercase());
         self.updaters.remove(&id);
         let tasks: Vec<u64> = self.tasks_of(&id).map(|(key, _)| key).collect();
         for key in tasks {
@@ -139,7 +144,7 @@ impl World {
     pub(crate) fn edit_service(&mut self, id_or_name: &str, edit: impl FnOnce(&mut Value)) -> bool {
         let known = self.find_service(id_or_name);
         let Some(service) = known else { return false };
-        let (id, version, mut spec) = (service.id.clone(), service.meta.version, service.spec.clone());
+        let (id, version, mut spec) = (service.id.clone(), service.meta.version, Value::clone(&service.spec));
         edit(&mut spec);
         self.replace_spec(&id, version, &spec, true).is_ok()
     }

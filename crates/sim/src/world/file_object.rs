@@ -1,5 +1,7 @@
 //! Configs and secrets: unique names, labels that can change and data that cannot.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use engine::FileKind;
@@ -47,7 +49,8 @@ impl World {
             kept["Data"] = json!(data);
         }
         self.tell(kind.as_str(), "create", &id, &[("name", name)]);
-        self.files.insert(id.clone(), File { id: id.clone(), kind, meta, spec: kept, data: data.to_owned() });
+        self.files
+            .insert(id.clone(), File { id: id.clone(), kind, meta, spec: kept.into(), data: data.into() });
         Ok(id)
     }
 
@@ -62,7 +65,7 @@ impl World {
         let id = file.id.clone();
         let data = text(spec, "/Data");
         // A preloaded secret has no data here: nobody but the real managers can compare it.
-        let other_data = !data.is_empty() && !file.data.is_empty() && data != file.data;
+        let other_data = !data.is_empty() && !file.data.is_empty() && data != &*file.data;
         let other_name = !text(spec, "/Name").is_empty() && text(spec, "/Name") != file.name();
         if other_data || other_name {
             return Err(Refusal::invalid("only updates to Labels are allowed"));
@@ -72,7 +75,7 @@ impl World {
         }
         let (written, now) = (self.write(), self.now);
         if let Some(file) = self.files.get_mut(&id) {
-            file.spec["Labels"] = Value::Object(labels(spec));
+            Arc::make_mut(&mut file.spec)["Labels"] = Value::Object(labels(spec));
             (file.meta.version, file.meta.updated) = (written, now);
             let name = file.name().to_owned();
             self.tell(kind.as_str(), "update", &id, &[("name", &name)]);

@@ -1,12 +1,13 @@
 //! A task's life, from its creation to its end: what the allocator, the scheduler and a node's agent do with it, in the paces
 //! of a real engine (measured on 20.10.24 with one node).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use engine::TaskState;
 use serde_json::Value;
 
-use super::record::{Meta, Slot, Task, duration, labels};
+use super::record::{Meta, Slot, Task, duration, text};
 use super::{Due, World};
 use crate::behaviour::{Start, command, environment};
 
@@ -45,22 +46,22 @@ pub(super) enum Step {
 impl World {
     /// Makes a task of a service in a slot. `desired` is Ready if it must wait before it starts.
     pub(super) fn create_task(&mut self, service: &str, slot: &Slot, desired: TaskState) -> Option<u64> {
-        let service = self.services.get(service)?.clone();
-        let version = self.write();
-        let key = self.next_order();
-        let template = service.template().clone();
-        let behaviour = self
-            .behaviour(template.pointer("/ContainerSpec/Image").and_then(Value::as_str).unwrap_or_default());
+        self.services.get(service)?;
+        let (version, key) = (self.write(), self.next_order());
+        let id = self.rng.id();
+        let service = self.services.get(service)?;
+        let behaviour = self.behaviour(text(service.template(), "/ContainerSpec/Image"));
+        let like = |task: &Task| Arc::ptr_eq(&task.made_from, &service.spec).then(|| Arc::clone(&task.shown));
+        let shown = self.tasks_of(&service.id).find_map(|(_, task)| like(task));
         let task = Task {
-            id: self.rng.id(),
+            id,
             meta: Meta { version, created: self.now, updated: self.now },
             service: service.id.clone(),
             service_name: service.name().to_owned(),
-            service_labels: labels(&service.spec),
+            made_from: Arc::clone(&service.spec),
             node: slot.node.clone(),
             slot: slot.clone(),
-            template,
-            endpoint: service.spec["EndpointSpec"].clone(),
+            shown: shown.unwrap_or_else(|| Arc::new(without_runtime(service.template()))),
             spec_version: service.spec_version,
             state: TaskState::New,
             desired,
@@ -75,11 +76,11 @@ impl World {
             behaviour,
             stage: 0,
             waits_for: None,
-            answer: None,
         };
+        let service = task.service.clone();
         self.tasks.insert(key, task);
-        self.tasks_of.entry(service.id.clone()).or_default().insert(key);
-        self.forget_history(&service.id, slot);
+        self.tasks_of.entry(service.clone()).or_default().insert(key);
+        self.forget_history(&service, slot);
         self.plan_step(key, ALLOCATING, Step::Allocate);
         Some(key)
     }
@@ -121,7 +122,7 @@ impl World {
             }
             return;
         }
-        let grace = duration(&task.template, "/ContainerSpec/StopGracePeriod").unwrap_or(GRACE);
+        let grace = duration(task.template(), "/ContainerSpec/StopGracePeriod").unwrap_or(GRACE);
         let stopping =
             if task.state >= TaskState::Starting { task.behaviour.stops_in.min(grace) } else { REPORTING };
         self.plan_step(key, stopping, Step::Stopped);
@@ -144,8 +145,10 @@ impl World {
     /// From now on the tasks that a service has take this time to stop.
     pub(crate) fn drain_slowly(&mut self, service: &str, time: Duration) {
         let Some(id) = self.find_service(service).map(|service| service.id.clone()) else { return };
-        for task in self.tasks.values_mut().filter(|task| task.service == id) {
-            task.behaviour.stops_in = time;
+        for key in self.tasks_of.get(&id).into_iter().flatten() {
+            if let Some(task) = self.tasks.get_mut(key) {
+                task.behaviour.stops_in = time;
+            }
         }
     }
 
@@ -154,9 +157,9 @@ impl World {
         let waiting = |task: &Task| {
             task.state == TaskState::Pending && !task.err.is_empty() && !task.desired.is_final()
         };
-        let waiting: Vec<u64> =
-            self.tasks.iter().filter(|(_, task)| waiting(task)).map(|(key, _)| *key).collect();
-        for key in waiting {
+        let tasks = &self.tasks;
+        self.unplaced.retain(|key| tasks.get(key).is_some_and(waiting));
+        for key in self.unplaced.clone() {
             self.plan_step(key, SCHEDULING, Step::Schedule);
         }
     }
@@ -205,7 +208,7 @@ impl World {
 
     fn allocate(&mut self, key: u64) {
         let Some(task) = self.tasks.get(&key) else { return };
-        let published = task.endpoint["Ports"].as_array();
+        let published = task.endpoint()["Ports"].as_array();
         let through_ingress = published.into_iter().flatten().any(|port| port["PublishMode"] != "host");
         if through_ingress && !self.ingress_addresses {
             return;
@@ -226,6 +229,7 @@ impl World {
             Err(reason) => {
                 if self.tasks.get(&key).is_some_and(|task| task.err != reason) {
                     self.report(key, TaskState::Pending, "pending task scheduling", &reason);
+                    self.unplaced.insert(key);
                 }
             }
         }
@@ -258,8 +262,8 @@ impl World {
         let start = Start {
             at: now,
             service: task.service_name.clone(),
-            command: command(&task.template),
-            environment: environment(&task.template),
+            command: command(task.template()),
+            environment: environment(task.template()),
         };
         if let Some(other) = self.stand_in.as_ref().and_then(|stand_in| stand_in(&start)) {
             task.behaviour = other;
@@ -357,4 +361,12 @@ impl World {
             self.forget(key);
         }
     }
+}
+
+fn without_runtime(template: &Value) -> Value {
+    let mut template = template.clone();
+    if let Some(template) = template.as_object_mut() {
+        template.shift_remove("Runtime");
+    }
+    template
 }

@@ -43,7 +43,7 @@ impl World {
     }
 
     fn written_by<'a>(&'a self, task: &'a Task) -> impl Iterator<Item = (Duration, LogLine)> + 'a {
-        let environment = environment(&task.template);
+        let environment = environment(task.template());
         let until = task.ended.unwrap_or(self.now).min(self.now);
         task.started.into_iter().flat_map(move |started| {
             let environment = environment.clone();

@@ -20,7 +20,8 @@ impl World {
         ] {
             let id = self.rng.id();
             let body = json!({ "Name": name, "Id": id, "Scope": scope, "Driver": driver, "Labels": {} });
-            self.networks.insert(id.clone(), Network { id, name: name.into(), body, in_store: true });
+            self.networks
+                .insert(id.clone(), Network { id, name: name.into(), body: body.into(), in_store: true });
         }
     }
 
@@ -64,7 +65,7 @@ impl World {
             "Labels": body.get("Labels").cloned().unwrap_or_else(|| json!({})),
         });
         self.tell("network", "create", &id, &[("name", &name)]);
-        self.networks.insert(id.clone(), Network { id: id.clone(), name, body: kept, in_store: true });
+        self.networks.insert(id.clone(), Network { id: id.clone(), name, body: kept.into(), in_store: true });
         Ok(id)
     }
 

@@ -31,6 +31,9 @@ impl World {
             };
             (here().filter(|other| other.service == task.service).count(), here().count())
         };
+        if let [node] = fitting[..] {
+            return Ok(node.id.clone());
+        }
         if let Some(node) = fitting.into_iter().min_by_key(|node| load(node)) {
             return Ok(node.id.clone());
         }
@@ -55,14 +58,16 @@ impl World {
             let others = self.tasks.values().filter(|other| other.id != task.id && !other.state.is_final());
             others.filter(|other| other.node.as_ref() == Some(&node.id))
         };
-        let wanted = host_ports(&task.endpoint);
-        let most = task.template.pointer("/Placement/MaxReplicas").and_then(Value::as_u64).unwrap_or(0);
+        let wanted = host_ports(task.endpoint());
+        let most = task.template().pointer("/Placement/MaxReplicas").and_then(Value::as_u64).unwrap_or(0);
         let mine = || here().filter(|other| other.service == task.service).count() as u64;
         if !node.takes_tasks() {
             Some("node not available")
-        } else if !satisfies(node, &task.template) {
+        } else if !satisfies(node, task.template()) {
             Some("scheduling constraints not satisfied")
-        } else if here().any(|other| host_ports(&other.endpoint).iter().any(|port| wanted.contains(port))) {
+        } else if !wanted.is_empty()
+            && here().any(|other| host_ports(other.endpoint()).iter().any(|port| wanted.contains(port)))
+        {
             Some("host-mode port already in use")
         } else if most > 0 && mine() >= most {
             Some("max replicas per node limit exceed")

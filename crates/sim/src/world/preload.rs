@@ -104,7 +104,7 @@ fn network(live: &engine::Network) -> (String, Network) {
 fn file(kind: FileKind, live: &FileObject) -> (String, File) {
     let data = text(&live.spec, "/Data").to_owned();
     let meta = Meta { version: live.version, ..Meta::default() };
-    (live.id.clone(), File { id: live.id.clone(), kind, meta, spec: live.spec.clone(), data })
+    (live.id.clone(), File { id: live.id.clone(), kind, meta, spec: live.spec.clone(), data: data.into() })
 }
 
 fn service(live: &Service) -> record::Service {
@@ -123,6 +123,5 @@ fn service(live: &Service) -> record::Service {
         virtual_addresses,
         iteration: live.version,
         restarts: BTreeMap::new(),
-        answer: None,
     }
 }

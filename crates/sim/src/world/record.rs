@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::{FileKind, ServiceMode, TaskState};
+use engine::{FileKind, ServiceMode, TaskState, at};
 use serde_json::{Map, Value};
 
 use crate::behaviour::Behaviour;
@@ -22,7 +22,7 @@ pub(super) struct Meta {
 pub(super) struct Service {
     pub(super) id: String,
     pub(super) meta: Meta,
-    pub(super) spec: Value,
+    pub(super) spec: Arc<Value>,
     /// The version index at which `spec` was set: a task made from it is not dirty.
     pub(super) spec_version: u64,
     /// Whether somebody else than a caller wrote `spec`.
@@ -34,14 +34,12 @@ pub(super) struct Service {
     pub(super) iteration: u64,
     /// How often each slot's tasks were started again under one spec.
     pub(super) restarts: BTreeMap<(Slot, u64), u64>,
-    /// The last answer about it, good while its version index stands.
-    pub(super) answer: Option<Arc<engine::Service>>,
 }
 
 /// The spec before a service's last update.
 #[derive(Clone, Debug)]
 pub(super) struct Previous {
-    pub(super) spec: Value,
+    pub(super) spec: Arc<Value>,
     pub(super) spec_version: u64,
     pub(super) foreign: bool,
 }
@@ -83,10 +81,11 @@ pub(super) struct Task {
     pub(super) meta: Meta,
     pub(super) service: String,
     pub(super) service_name: String,
-    pub(super) service_labels: Map<String, Value>,
+    /// The spec of its service that it was made from.
+    pub(super) made_from: Arc<Value>,
     pub(super) slot: Slot,
-    pub(super) template: Value,
-    pub(super) endpoint: Value,
+    /// Its template as answers show it: without the runtime, which the engine names in services only.
+    pub(super) shown: Arc<Value>,
     pub(super) spec_version: u64,
     pub(super) node: Option<String>,
     pub(super) state: TaskState,
@@ -104,17 +103,23 @@ pub(super) struct Task {
     pub(super) stage: u64,
     /// The task that must stop before this one may start.
     pub(super) waits_for: Option<u64>,
-    /// The last answer about it, good while its version index stands.
-    pub(super) answer: Option<Arc<engine::Task>>,
 }
 
 impl Task {
     pub(super) fn image(&self) -> &str {
-        text(&self.template, "/ContainerSpec/Image")
+        text(self.template(), "/ContainerSpec/Image")
+    }
+
+    pub(super) fn template(&self) -> &Value {
+        &self.made_from["TaskTemplate"]
+    }
+
+    pub(super) fn endpoint(&self) -> &Value {
+        &self.made_from["EndpointSpec"]
     }
 
     pub(super) fn networks(&self) -> impl Iterator<Item = &str> {
-        targets(&self.template)
+        targets(self.template())
     }
 }
 
@@ -123,7 +128,7 @@ impl Task {
 pub(super) struct Network {
     pub(super) id: String,
     pub(super) name: String,
-    pub(super) body: Value,
+    pub(super) body: Arc<Value>,
     /// Whether the managers still have it. One that they have removed stays visible on a node while containers there use it.
     pub(super) in_store: bool,
 }
@@ -134,9 +139,9 @@ pub(super) struct File {
     pub(super) id: String,
     pub(super) kind: FileKind,
     pub(super) meta: Meta,
-    pub(super) spec: Value,
+    pub(super) spec: Arc<Value>,
     /// Its data in base64: what a secret never shows, and is compared with all the same.
-    pub(super) data: String,
+    pub(super) data: Arc<str>,
 }
 
 impl File {
@@ -147,17 +152,17 @@ impl File {
 
 /// The text at a JSON pointer; empty if there is none.
 pub(super) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    at(value, pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// The elements of the list at a JSON pointer.
 pub(super) fn list<'a>(value: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> {
-    value.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
+    at(value, pointer).and_then(Value::as_array).into_iter().flatten()
 }
 
 /// A duration in nanoseconds at a JSON pointer; none if it is absent or zero.
 pub(super) fn duration(value: &Value, pointer: &str) -> Option<Duration> {
-    let nanoseconds = value.pointer(pointer).and_then(Value::as_u64)?;
+    let nanoseconds = at(value, pointer).and_then(Value::as_u64)?;
     (nanoseconds > 0).then(|| Duration::from_nanos(nanoseconds))
 }
 

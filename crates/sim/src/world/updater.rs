@@ -2,6 +2,7 @@
 //! spec back when they end (swarmkit, orchestrator/update). Its own status writes move the service's version index.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use engine::TaskState;
@@ -17,7 +18,7 @@ const MONITOR: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub(super) struct Updater {
     run: u64,
-    spec: Value,
+    spec: Arc<Value>,
     config: Config,
     /// Slots that wait for a worker.
     queue: VecDeque<Slot>,
@@ -298,13 +299,13 @@ impl World {
     /// Whether a task was made from another spec than its service has now.
     fn is_dirty(&self, id: &str, key: u64) -> bool {
         let (Some(service), Some(task)) = (self.services.get(id), self.tasks.get(&key)) else { return false };
-        if task.spec_version == service.spec_version {
+        if task.spec_version == service.spec_version || Arc::ptr_eq(&task.made_from, &service.spec) {
             return false;
         }
-        if task.endpoint != service.spec["EndpointSpec"] {
+        if *task.endpoint() != service.spec["EndpointSpec"] {
             return true;
         }
-        if task.template == *service.template() {
+        if task.template() == service.template() {
             return false;
         }
         // Another placement alone does not replace a task that it allows where it is.
@@ -315,6 +316,6 @@ impl World {
         };
         let here =
             task.node.as_ref().is_some_and(|node| self.eligible_nodes(service.template()).contains(node));
-        !(here && without(&task.template) == without(service.template()))
+        !(here && without(task.template()) == without(service.template()))
     }
 }

@@ -125,7 +125,7 @@ impl<'a, A: Api> Run<'a, A> {
         let Some(service) = self.api.service(name).await? else {
             return self.api.update_service(name, 1, &self.spec(name, step), None).await.map(drop);
         };
-        let mut spec = service.spec.clone();
+        let mut spec = Value::clone(&service.spec);
         self.apply(&mut spec, step);
         if step.get("spec").is_some_and(|fields| fields.get("Mode").is_some()) {
             spec["Mode"] = step["spec"]["Mode"].clone();

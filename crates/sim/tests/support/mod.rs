@@ -38,7 +38,7 @@ pub(crate) async fn service(api: &impl Api, name: &str) -> Service {
 /// Updates a service from what it is to what `edit` makes of it.
 pub(crate) async fn update(api: &impl Api, name: &str, edit: impl FnOnce(Value) -> Value) {
     let service = service(api, name).await;
-    api.update_service(&service.id, service.version, &edit(service.spec.clone()), None).await.unwrap();
+    api.update_service(&service.id, service.version, &edit(Value::clone(&service.spec)), None).await.unwrap();
 }
 
 pub(crate) async fn tasks(api: &impl Api, name: &str) -> Vec<Task> {

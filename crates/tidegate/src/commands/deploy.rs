@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use deploy::{
-    IfInUse, Interrupt, Interrupter, OnDrift, Options, PlanFile, PlanOptions, ResolveImage, Source, Strategy,
+    IfInUse, Interrupt, Interrupter, OnDrift, Options, PlanFile, PlanOptions, Records, ResolveImage, Source,
+    Strategy,
 };
 use stackfile::Desired;
 
@@ -202,6 +203,7 @@ pub fn options(plan: PlanOptions, source: Source) -> Result<Options, Failure> {
         yields: false,
         agreed: None,
         interrupt: Interrupt::default(),
+        records: Records::default(),
     })
 }
 
