@@ -17,7 +17,14 @@ async fn update_under(fault: Fault) -> (Option<Error>, bool) {
     let caller = sim.another();
     caller.set_faults(Faults::at([(When::Write(1), fault)]));
     let before = service(&caller, "api").await;
-    let result = caller.update_service(&before.id, before.version, &image(before.spec, "api:2"), None).await;
+    let result = caller
+        .update_service(
+            &before.id,
+            before.version,
+            &image(serde_json::Value::clone(&before.spec), "api:2"),
+            None,
+        )
+        .await;
     let applied = service(&caller, "api").await.image() == "api:2";
     assert_eq!(caller.faults_happened(), [(2, fault)]);
     (result.err(), applied)

@@ -72,7 +72,7 @@ fn every_task_must_run_the_new_spec_for_the_monitor_period() {
     let mut watch = watch(&wanted);
     let mut at = |time, tasks: &[Task]| watch.observe(look(seconds(time)), Some(&created), tasks);
     let new = [task("a", "v2", "running", "running"), task("b", "v2", "running", "running")];
-    let mixed = [task("a", "v2", "running", "running"), task("b", "v1", "running", "running")];
+    let mixed = [task("a", "v2", "running", "running"), task("old", "v1", "running", "running")];
     assert!(matches!(at(0, &mixed), Progress::Waiting { running: 1, wanted: 2, .. }));
     assert!(matches!(at(1, &new), Progress::Waiting { running: 2, wanted: 2, .. }));
     // One task is gone again: the period starts anew.
