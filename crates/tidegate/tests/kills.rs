@@ -76,10 +76,9 @@ fn a_migration_that_is_killed_anywhere_ends_the_same_when_run_again() {
     let expected = state(&server, &database);
     assert!(expected.ends_with("rows r5\ndone r1 r2 r3 r4 r5"), "{expected}");
 
-    let mut interrupted = 0;
-    let moments = Moments::new(12, whole);
-    let number = moments.number();
-    for moment in moments {
+    let (mut interrupted, mut number) = (0, 0);
+    for moment in Moments::new(12, whole) {
+        number += 1;
         let database = server.create_database();
         let mut command = migrate(folder.path(), &server.url(&database));
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();

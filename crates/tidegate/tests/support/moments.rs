@@ -19,11 +19,6 @@ impl Moments {
         let state = variable("TIDEGATE_SEED").unwrap_or(1);
         Self { number: number.unwrap_or(usual).max(1), next: 0, whole, state }
     }
-
-    /// How many there are.
-    pub fn number(&self) -> usize {
-        self.number as usize
-    }
 }
 
 impl Iterator for Moments {
