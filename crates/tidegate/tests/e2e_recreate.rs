@@ -95,8 +95,8 @@ fn a_stack_is_recreated_when_it_is_really_gone() {
     scene.stack.container("api");
     scene.stack.container("worker");
     engine.docker(["stack", "rm", &scene.stack.name]).expect_success();
-    let stock = scene.stock_deploy(1);
-    assert!(stock.code != Some(0) && stock.stderr.contains("not found"), "{}", stock.text());
+    let at_once = scene.stock_deploy(1);
+    assert!(at_once.code != Some(0) && at_once.stderr.contains("not found"), "{}", at_once.text());
 
     // Tidegate waits for what is left of it.
     let first = scene.deploy(0, 1, "sleeper:1", &[]).expect_success();

@@ -126,9 +126,8 @@ pub fn words(event: &Event) -> Option<String> {
             Some(note) => format!("check {check} {}: {note}", state.as_str()),
             None => format!("check {check} {}", state.as_str()),
         },
-        Event::Recreating { message, .. } => message.clone(),
         Event::RollingBack { reason } => format!("putting everything back: {reason}"),
-        Event::Finished { message, .. } => message.clone(),
+        Event::Recreating { message, .. } | Event::Finished { message, .. } => message.clone(),
     })
 }
 
