@@ -7,6 +7,10 @@ use crate::plan::PlanSummary;
 /// One event. As JSON each has `event` (its kind) and the fields below: docs/output.md.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there is one plan in a run, and events are handed on, not kept"
+)]
 pub enum Event {
     /// What is going to be done, and why in this order.
     Plan(PlanSummary),

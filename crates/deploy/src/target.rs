@@ -89,6 +89,10 @@ pub struct ResolvedImage {
     pub platforms: Vec<Platform>,
 }
 
+/// What of a target does not depend on the images: the settings, the order, and of each service whether it is a gate and how
+/// long it may take.
+type Frame = (Settings, Order, Vec<(bool, Duration)>);
+
 impl Target {
     /// Puts together what is wanted. `images` maps images as written to what they resolved to; an image without an
     /// entry is used as written.
@@ -127,7 +131,7 @@ impl Target {
     }
 
     /// What does not depend on the images: the settings, the order, and how long each service may take.
-    fn frame(desired: &Desired) -> Result<(Settings, Order, Vec<(bool, Duration)>), Vec<Diagnostic>> {
+    fn frame(desired: &Desired) -> Result<Frame, Vec<Diagnostic>> {
         let settings = Settings::read(desired)?;
         let nodes: Vec<Node> = desired.services.iter().map(node).collect();
         let order = order(&nodes, settings.gate.service.as_deref())

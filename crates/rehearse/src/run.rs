@@ -1,14 +1,15 @@
 //! One rehearsal: what is live is read, the deployer runs against the simulation of it, and what was found is put together.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use database::settings::Settings;
 use deploy::{Deployed, Options, ResolveImage, Sink};
-use engine::Api;
+use engine::{Api, Distribution};
 use sim::{Preload, Sim};
-use stackfile::Desired;
+use stackfile::{Desired, ServiceBody};
 
 use crate::gate::{Found, Gates, mounts, version_table};
 use crate::migrate::{has_server, server_programs};
@@ -56,17 +57,14 @@ pub async fn rehearse<A: Api>(
     let mut preload = Preload::default();
     let mut left = None;
     let mut assumed = Vec::new();
-    match live {
-        Some(api) => {
-            preload = Preload::read(api).await.map_err(Error::Engine)?;
-            left = rows_in_force(api, &desired.namespace).await?;
-            ask_registry(api, &desired, &options, &mut preload).await;
-            free_the_lease(&desired.namespace, &mut preload, &mut assumed);
-        }
-        None => {
-            options.resolve_image = ResolveImage::Never;
-            assumed.push("no engine was asked: the stack is not there yet, and nothing else is".to_owned());
-        }
+    if let Some(api) = live {
+        preload = Preload::read(api).await.map_err(Error::Engine)?;
+        left = rows_in_force(api, &desired.namespace).await?;
+        preload.images = ask_registry(api, &desired, &options).await;
+        free_the_lease(&desired.namespace, &mut preload, &mut assumed);
+    } else {
+        options.resolve_image = ResolveImage::Never;
+        assumed.push("no engine was asked: the stack is not there yet, and nothing else is".to_owned());
     }
     assumed.push("every container starts and becomes healthy, and every check passes".to_owned());
     let schema =
@@ -132,7 +130,7 @@ async fn copied(
     let SchemaFrom::Live(settings) = from else { return Ok(None) };
     let programs = server.map(std::path::Path::to_owned).or_else(server_programs);
     let programs = programs.ok_or_else(|| SchemaError(NO_SERVER.to_owned()))?;
-    let config = predict::config(project, &[], &std::collections::BTreeMap::new());
+    let config = predict::config(project, &[], &BTreeMap::new());
     let table = config.map_or_else(|_| "*.alembic_version".to_owned(), |config| version_table(&config));
     schema::copy(settings, &programs, &table).await.map(Some)
 }
@@ -157,19 +155,24 @@ async fn rows_in_force<A: Api>(api: &A, stack: &str) -> Result<Option<(u64, Vec<
     Ok(in_force.and_then(|release| Some((release.number, release.rows?))))
 }
 
-/// Asks the registry about the images, as the deploy would. What it does not know, the deploy will not know either.
-async fn ask_registry<A: Api>(api: &A, desired: &Desired, options: &Options, preload: &mut Preload) {
+/// What the registry says of the images, as the deploy would ask it. What it does not know, the deploy will not know either.
+async fn ask_registry<A: Api>(
+    api: &A,
+    desired: &Desired,
+    options: &Options,
+) -> BTreeMap<String, Option<Distribution>> {
+    let mut told = BTreeMap::new();
     if options.resolve_image == ResolveImage::Never {
-        return;
+        return told;
     }
-    for service in &desired.services {
-        let image = deploy::with_tag(&service.image);
-        if !preload.images.contains_key(&image) {
-            let auth = options.registry_auth.get(&service.image);
-            let told = api.distribution(&image, auth).await.unwrap_or(None);
-            preload.images.insert(image, told);
-        }
+    let services: BTreeMap<String, &ServiceBody> =
+        desired.services.iter().map(|service| (deploy::with_tag(&service.image), service)).collect();
+    for (image, service) in services {
+        let auth = options.registry_auth.get(&service.image);
+        let answer = api.distribution(&image, auth).await.unwrap_or(None);
+        told.insert(image, answer);
     }
+    told
 }
 
 /// A rehearsal does not wait for a deploy that runs.
@@ -200,7 +203,7 @@ fn simulate(
             sim.stand_in(move |start| asked.stand_in(start));
             let begun = sim.now();
             let verdict = deploy::deploy(&sim, desired, options, sink).await;
-            (verdict, sim.now() - begun)
+            (verdict, sim.now().saturating_sub(begun))
         }))
     };
     std::thread::scope(|scope| {

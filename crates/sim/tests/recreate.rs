@@ -94,7 +94,7 @@ async fn seen(sim: &Sim) -> Seen {
         if service.name().contains("migrate") {
             continue;
         }
-        let mut spec = service.spec.clone();
+        let mut spec = Value::clone(&service.spec);
         for network in spec["TaskTemplate"]["Networks"].as_array_mut().into_iter().flatten() {
             let name = names.get(network["Target"].as_str().unwrap());
             network["Target"] = json!(name.unwrap_or_else(|| panic!("a network that is gone: {network}")));

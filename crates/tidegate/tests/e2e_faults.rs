@@ -4,6 +4,8 @@
 //!
 //! `TIDEGATE_FAULTS=all` plays every fault at every write, and by seed; without it one fault at each write.
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;

@@ -288,7 +288,7 @@ fn an_update_that_waits_for_a_task_on_a_lost_node_ends_early() {
     let coming = [lost, task("new", "v2", "starting", "running"), old];
 
     let mut stuck = watch(&wanted);
-    let mut at = |time, tasks: &[Task]| stuck.observe(seconds(time), Some(&updating), tasks);
+    let mut at = |time, tasks: &[Task]| stuck.observe(look(seconds(time)), Some(&updating), tasks);
     assert!(matches!(at(0, &standing), Progress::Waiting { .. }));
     // While a task comes up the updater may still go on: the time begins anew.
     assert!(matches!(at(12, &coming), Progress::Waiting { .. }));
@@ -301,6 +301,12 @@ fn an_update_that_waits_for_a_task_on_a_lost_node_ends_early() {
     delayed["UpdateConfig"]["Delay"] = json!(60_000_000_000_u64);
     let mut patient = watch(&delayed);
     let updating = service(&delayed, "updating");
-    assert!(matches!(patient.observe(seconds(0), Some(&updating), &standing), Progress::Waiting { .. }));
-    assert!(matches!(patient.observe(seconds(72), Some(&updating), &standing), Progress::Waiting { .. }));
+    assert!(matches!(
+        patient.observe(look(seconds(0)), Some(&updating), &standing),
+        Progress::Waiting { .. }
+    ));
+    assert!(matches!(
+        patient.observe(look(seconds(72)), Some(&updating), &standing),
+        Progress::Waiting { .. }
+    ));
 }
