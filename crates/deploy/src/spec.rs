@@ -50,7 +50,9 @@ fn write_canonical(value: &Value, left_out: &dyn Fn(&str) -> bool, text: &mut St
         Value::Object(map) => {
             let mut entries: Vec<_> = map
                 .iter()
-                .filter(|(key, value)| !(is_void(value) || *key == "Labels" && all_left_out(value, left_out)))
+                .filter(|(key, value)| {
+                    !(says_nothing(key, value) || *key == "Labels" && all_left_out(value, left_out))
+                })
                 .collect();
             entries.sort_by_key(|(key, _)| *key);
             text.push('{');

@@ -68,6 +68,8 @@ struct Trip {
     write: Option<u64>,
     fault: Option<Fault>,
     freezes: u64,
+    /// When it was sent, on the world's clock.
+    sent: Duration,
 }
 
 /// The managers' state at one moment, to begin with it again and again.
@@ -291,6 +293,7 @@ impl Sim {
         }
         let answer = {
             let mut world = self.world();
+            world.sent_at = trip.sent;
             if let Some(fault @ (Fault::StatusWrite | Fault::ForeignEdit | Fault::NoopUpdate)) = trip.fault {
                 disturb(&mut world, fault);
             }
@@ -326,7 +329,7 @@ impl Sim {
         if let Some(listener) = listener {
             listener(self, call);
         }
-        Trip { call: number, write, fault, freezes }
+        Trip { call: number, write, fault, freezes, sent: self.shared.elapsed() }
     }
 
     async fn meet_fate_before(&self, call: &Call, trip: &Trip) -> Result<(), Error> {

@@ -53,6 +53,8 @@ pub(crate) struct World {
     pub(crate) events: Vec<Event>,
     /// The services on which a caller replaced or removed what somebody else had written, in order.
     pub(crate) overwritten: Vec<String>,
+    /// When the call that is carried out now was sent.
+    pub(crate) sent_at: Duration,
     /// How often the managers wrote anything.
     pub(crate) store_writes: u64,
     rng: Rng,
@@ -94,6 +96,7 @@ impl World {
             ingress_addresses: true,
             events: Vec::new(),
             overwritten: Vec::new(),
+            sent_at: Duration::ZERO,
             store_writes: 0,
             rng,
             index: 10,

@@ -1,5 +1,7 @@
 //! A rehearsal against a real stack predicts what the deploy then does, and writes nothing.
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,6 +1,8 @@
 //! `kill -9` of `tidegate migrate` at moments that a seed decides, on a real PostgreSQL: the same command again leaves the database
 //! that a run without a kill leaves. `TIDEGATE_KILLS=100` tries that many moments, `TIDEGATE_SEED` decides others.
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -1,5 +1,7 @@
 //! `tidegate rehearse` without an engine: the real program, a real throwaway PostgreSQL, the project's own Alembic.
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -55,7 +57,7 @@ impl Case {
         fs::write(case.project().join("migrations/env.py"), ENV_PY).unwrap();
         let mut down = "None".to_owned();
         for (id, statements) in revisions {
-            let body: String = statements.lines().map(|line| format!("    {line}\n")).collect();
+            let body = format!("    {}\n", statements.replace('\n', "\n    "));
             let text = format!(
                 "\"\"\"Step {id}.\"\"\"\nfrom alembic import op\nrevision = {id:?}\ndown_revision = {down}\n\n\n\
                  def upgrade():\n{body}\n\ndef downgrade():\n    pass\n"
@@ -225,7 +227,7 @@ op.execute("SELECT pg_sleep(0.4)")"#;
 
 #[test]
 fn a_database_url_in_a_secret_is_known_from_the_stack_file() {
-    let stack = r#"
+    let stack = r"
 services:
   migrate:
     image: app:1
@@ -233,7 +235,7 @@ services:
     environment: { DATABASE_URL_FILE: /run/secrets/url }
     secrets: [url]
 secrets: { url: { file: ./url } }
-"#;
+";
     let case = Case::new(stack, &GOOD);
     let canary = Canary::new("canary-in-a-secret");
     fs::write(case.path("url"), "postgresql+psycopg://app:canary-in-a-secret@db/shop\n").unwrap();

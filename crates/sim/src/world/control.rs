@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::mem::discriminant;
 use std::sync::Arc;
+use std::time::Duration;
 
 use engine::{ServiceMode, TaskState};
 use serde_json::{Value, json};
@@ -42,6 +43,7 @@ impl World {
             spec: Arc::new(spec),
             spec_version: version,
             foreign: false,
+            foreign_at: Duration::ZERO,
             previous: None,
             update: None,
             iteration: version,
@@ -97,6 +99,9 @@ impl World {
         let before = service.foreign;
         service.previous = Some(Previous { spec: old, spec_version: service.spec_version, foreign: before });
         service.foreign = if changed { foreign } else { before };
+        if changed && foreign {
+            service.foreign_at = now;
+        }
         if before && changed && !foreign {
             self.overwritten.push(name.clone());
         }
@@ -115,8 +120,9 @@ impl World {
     pub(crate) fn remove_service(&mut self, id_or_name: &str) -> Result<(), Refusal> {
         let known = self.find_service(id_or_name);
         let Some(service) = known else { return Err(Refusal::not_found("service", id_or_name)) };
-        let (id, name, foreign) = (service.id.clone(), service.name().to_owned(), service.foreign);
-        if foreign {
+        let (id, name) = (service.id.clone(), service.name().to_owned());
+        // A removal carries no version index: what somebody wrote while it was on its way nobody could have spared.
+        if service.foreign && service.foreign_at <= self.sent_at {
             self.overwritten.push(name.clone());
         }
         self.write();

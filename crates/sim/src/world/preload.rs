@@ -118,6 +118,7 @@ fn service(live: &Service) -> record::Service {
         spec: live.spec.clone(),
         spec_version: live.version,
         foreign: false,
+        foreign_at: Duration::ZERO,
         previous: None,
         update: None,
         virtual_addresses,

@@ -27,6 +27,8 @@ pub(super) struct Service {
     pub(super) spec_version: u64,
     /// Whether somebody else than a caller wrote `spec`.
     pub(super) foreign: bool,
+    /// When somebody else last did.
+    pub(super) foreign_at: Duration,
     pub(super) previous: Option<Previous>,
     pub(super) update: Option<Update>,
     pub(super) virtual_addresses: Vec<Value>,
