@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::command::{self, wait_for};
-use crate::engine::{Engine, Guard, script, take_turn};
+use crate::engine::{Engine, Guard, OTHER_ENGINES, script, take_turn};
 
 const START_LIMIT: Duration = Duration::from_mins(3);
 const LIMIT: Duration = Duration::from_mins(1);
@@ -25,7 +25,7 @@ impl Cluster {
     /// Starts `count` managers, after other tests with an engine are done with theirs. The first one leads.
     #[track_caller]
     pub fn start(count: usize) -> Self {
-        let turn = take_turn();
+        let turn = take_turn(OTHER_ENGINES);
         let script = script("scripts/cluster");
         let owned = Guard::new(&script, "c");
         let folder = owned.path("c");

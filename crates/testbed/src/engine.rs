@@ -13,6 +13,11 @@ use std::time::Duration;
 
 use crate::command::{self, Finished};
 
+/// The turn of tests on the engine that all share: one after the other.
+const THE_ENGINE: &str = "engine.lock";
+/// The turn of tests that start engines of other versions, or several: one of them beside one of those.
+pub(crate) const OTHER_ENGINES: &str = "other-engines.lock";
+
 /// The environment variable that names the folder of a running engine.
 pub const SHARED: &str = "TIDEGATE_TEST_ENGINE";
 
@@ -76,7 +81,7 @@ impl Engine {
     /// The shared engine, or a new one. Waits for other tests to be done with theirs.
     #[track_caller]
     pub fn start() -> Self {
-        let turn = take_turn();
+        let turn = take_turn(THE_ENGINE);
         let Some(folder) = env::var_os(SHARED).map(PathBuf::from) else { return Self::launch(turn, None) };
         let engine = Self { folder, is_shared: true, _owned: None, _turn: Some(turn) };
         engine.docker(["info"]).expect_success();
@@ -87,14 +92,14 @@ impl Engine {
     /// cannot be had.
     #[track_caller]
     pub fn start_version(version: &str) -> Option<Self> {
-        fetch(version).then(|| Self::launch(take_turn(), Some(version)))
+        fetch(version).then(|| Self::launch(take_turn(OTHER_ENGINES), Some(version)))
     }
 
     /// A new engine of the machine's own version, whose data a newer one can take over. `None`, and a line that says why, where
     /// that cannot be had.
     #[track_caller]
     pub fn start_before(version: &str) -> Option<Self> {
-        fetch(version).then(|| Self::launch(take_turn(), None))
+        fetch(version).then(|| Self::launch(take_turn(OTHER_ENGINES), None))
     }
 
     /// Ends the engine with its containers, and starts an engine of this version in its place.
@@ -233,10 +238,11 @@ pub fn root() -> PathBuf {
     root.canonicalize().unwrap_or_else(|error| panic!("{}: {error}", root.display()))
 }
 
-pub(crate) fn take_turn() -> File {
+/// Waits until no other test has this turn, and keeps it while the file is open.
+pub(crate) fn take_turn(turn: &str) -> File {
     let build = root().join("build");
     fs::create_dir_all(&build).unwrap_or_else(|error| panic!("{}: {error}", build.display()));
-    let path = build.join("engine.lock");
+    let path = build.join(turn);
     let file = File::create(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     file.lock().unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     file
