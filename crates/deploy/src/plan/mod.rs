@@ -3,7 +3,9 @@
 //! Unchanged services are not touched (decision 6); a foreign change stops the plan unless the operator says
 //! otherwise (decision 5); a plan with nothing in it writes nothing (invariant 8).
 
+mod past;
 pub(crate) mod recreate;
+mod summary;
 mod undo;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,12 +18,14 @@ use serde_json::Value;
 use crate::gate;
 use crate::live::{FileState, Live};
 use crate::networks::{self, Networks};
-use crate::release::{Outcome, Release, Specs, State};
+use crate::release::{Release, Specs};
 use crate::spec::{self, Change, RELEASE_LABEL, SPEC_LABEL, covers, same};
 use crate::strategy::{IfInUse, Strategy};
 use crate::target::{Target, Wanted};
+use past::History;
 use recreate::Recreation;
 pub use recreate::{NetworkSummary, RecreateSummary};
+pub use summary::{PlanSummary, ServiceSummary, WaveSummary};
 use undo::undo;
 
 /// What to do about a change that somebody else made.
@@ -146,89 +150,6 @@ pub struct Foreign {
     pub changes: Vec<Change>,
 }
 
-/// A plan as output shows it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct PlanSummary {
-    /// The stack.
-    pub stack: String,
-    /// The number of the release.
-    pub release: u64,
-    /// Whether an interrupted release is continued.
-    pub resumes: bool,
-    /// The earlier release that it is again.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub returns_to: Option<u64>,
-    /// Whether there is nothing to do.
-    pub empty: bool,
-    /// The waves: whether it is a gate, and each service with what is done.
-    pub waves: Vec<WaveSummary>,
-    /// Networks, secrets and configs to create.
-    pub creates: Vec<(String, String)>,
-    /// Services to remove.
-    pub removes: Vec<String>,
-    /// Changes that others made.
-    pub foreign: Vec<Foreign>,
-    /// Why this order: what was declared, and what was inferred from what.
-    pub reasons: Vec<String>,
-    /// What a person should know.
-    pub warnings: Vec<String>,
-    /// What becomes of it if it fails, and what cannot be taken back.
-    pub undo: Vec<String>,
-    /// How the stack is recreated, if it is.
-    pub recreate: Option<RecreateSummary>,
-}
-
-/// A wave as output shows it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct WaveSummary {
-    /// Whether these are gates.
-    pub gate: bool,
-    /// The services.
-    pub services: Vec<ServiceSummary>,
-}
-
-/// A service as output shows it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ServiceSummary {
-    /// Its name in the stack file.
-    pub service: String,
-    /// What is done.
-    #[serde(flatten)]
-    pub action: Action,
-}
-
-impl Plan {
-    /// The plan for people and machines.
-    pub fn summary(&self, target: &Target) -> PlanSummary {
-        let service = |planned: &PlannedService| ServiceSummary {
-            service: planned.key.clone(),
-            action: planned.action.clone(),
-        };
-        PlanSummary {
-            stack: target.stack.clone(),
-            release: self.number,
-            resumes: self.resumes,
-            returns_to: target.returns_to,
-            empty: self.empty,
-            waves: self
-                .waves
-                .iter()
-                .map(|wave| WaveSummary {
-                    gate: wave.gate,
-                    services: wave.services.iter().map(service).collect(),
-                })
-                .collect(),
-            creates: self.creates.iter().map(|(kind, name)| ((*kind).to_owned(), name.clone())).collect(),
-            removes: self.removes.clone(),
-            foreign: self.foreign.clone(),
-            reasons: target.order.reasons.clone(),
-            warnings: self.warnings.clone(),
-            undo: self.undo.clone(),
-            recreate: self.recreate.as_ref().map(|recreation| recreation.summary(target, self)),
-        }
-    }
-}
-
 /// Makes the plan.
 pub(crate) fn plan(target: &Target, live: &Live, options: PlanOptions) -> Plan {
     let history = History::of(&live.releases);
@@ -282,68 +203,6 @@ pub(crate) fn plan(target: &Target, live: &Live, options: PlanOptions) -> Plan {
     recreate::decide(target, live, options, &mut plan);
     plan.undo = undo(target, &plan, live);
     plan
-}
-
-/// What the records say.
-struct History<'a> {
-    last_number: u64,
-    interrupted: Option<&'a Release>,
-    /// The last release, if it was interrupted or could not be put back whole.
-    unfinished: Option<&'a Release>,
-    /// The release that is in force.
-    settled: Option<&'a Outcome>,
-    /// The last specs that a finished release left.
-    specs: Option<&'a Specs>,
-    /// There are records that cannot be opened.
-    sealed: bool,
-}
-
-impl<'a> History<'a> {
-    fn of(releases: &'a [Release]) -> Self {
-        let last = releases.last();
-        let outcome = |release: &'a Release| release.outcome.as_deref();
-        Self {
-            last_number: last.map_or(0, |release| release.intent.number),
-            interrupted: last.filter(|release| release.outcome.is_none()),
-            unfinished: last.filter(|release| {
-                release.outcome.as_ref().is_none_or(|outcome| outcome.state == State::Incomplete)
-            }),
-            settled: settled(releases),
-            specs: releases
-                .iter()
-                .rev()
-                .filter(|release| release.opened)
-                .find_map(outcome)
-                .map(|outcome| &outcome.specs),
-            sealed: releases
-                .iter()
-                .rev()
-                .find(|release| release.succeeded())
-                .is_some_and(|release| !release.opened),
-        }
-    }
-}
-
-impl History<'_> {
-    /// What an unfinished release asked for, of a service that was not there before it.
-    fn made(&self, name: &str) -> Option<&Value> {
-        let intent = &self.unfinished?.intent;
-        intent.previous.get(name).filter(|before| before.is_none())?;
-        intent.wanted.get(name)?.as_deref()
-    }
-}
-
-/// The last release that succeeded, if whatever was tried after it was put back whole.
-fn settled(releases: &[Release]) -> Option<&Outcome> {
-    for release in releases.iter().rev() {
-        let outcome = release.outcome.as_deref()?;
-        match outcome.state {
-            State::Succeeded => return Some(outcome),
-            State::RolledBack => {}
-            State::Incomplete => return None,
-        }
-    }
-    None
 }
 
 fn creates(target: &Target, live: &Live) -> Vec<(&'static str, String)> {
