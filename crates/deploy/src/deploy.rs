@@ -20,7 +20,7 @@ use crate::lease::{self, Holder};
 use crate::live::Live;
 use crate::observe;
 use crate::outsiders::{self, NetworkUser};
-use crate::patient::Patient;
+use crate::patient::{PATIENCE, Patient};
 use crate::plan::recreate::if_in_use;
 use crate::plan::{Foreign, OnDrift, Plan, PlanOptions, PlanSummary, plan};
 use crate::plan_file::PlanFile;
@@ -93,7 +93,7 @@ pub async fn plan_rollback<A: Api>(
     to: Back,
     options: &Options,
 ) -> Result<PlanSummary, Error> {
-    let (goal, live) = back(api, stack, to, options).await?;
+    let (goal, live) = back(api, stack, to, options, &|_| {}).await?;
     Ok(look_ahead(api, &goal, &live, options).await?.0)
 }
 
@@ -143,13 +143,7 @@ async fn files<A: Api>(
     let configs = desired.configs.iter().map(|config| &config.name);
     let configs: Vec<String> =
         configs.chain(desired.external_configs.iter().map(|config| &config.name)).cloned().collect();
-    // Together: what `info` takes is a good part of a deploy that finds nothing to do.
-    let (manager, live) = tokio::join!(
-        observe::require_manager(api),
-        observe::live(api, &desired.namespace, &configs, &options.records)
-    );
-    manager?;
-    let live = live?;
+    let live = look(api, &desired.namespace, &configs, options, sink).await?;
     let images =
         images::resolve(api, &desired, &live, options.resolve_image, &options.registry_auth, sink).await;
     let target = Target::new(desired, &images).map_err(Error::Input)?.with_auth(&options.registry_auth);
@@ -157,9 +151,14 @@ async fn files<A: Api>(
 }
 
 /// An earlier release, and what is live.
-async fn back<A: Api>(api: &A, stack: &str, to: Back, options: &Options) -> Result<(Goal, Live), Error> {
-    observe::require_manager(api).await?;
-    let live = observe::live(api, stack, &[], &options.records).await?;
+async fn back<A: Api>(
+    api: &A,
+    stack: &str,
+    to: Back,
+    options: &Options,
+    sink: Sink<'_>,
+) -> Result<(Goal, Live), Error> {
+    let live = look(api, stack, &[], options, sink).await?;
     let goal = Goal::release(stack, &live.releases, to)?;
     let configs = goal.configs();
     if configs.is_empty() {
@@ -167,6 +166,26 @@ async fn back<A: Api>(api: &A, stack: &str, to: Back, options: &Options) -> Resu
     }
     let live = observe::live(api, stack, &configs, &options.records).await?;
     Ok((goal, live))
+}
+
+/// The first look at what is live. An election that is just going on is waited for.
+async fn look<A: Api>(
+    api: &A,
+    stack: &str,
+    configs: &[String],
+    options: &Options,
+    sink: Sink<'_>,
+) -> Result<Live, Error> {
+    match observe::first(api, stack, configs, &options.records).await {
+        Err(error @ engine::Error::NoLeader { .. }) => {
+            let seconds = PATIENCE.as_secs();
+            sink(Event::Warning {
+                message: format!("{error}; waiting up to {seconds} s for one to be elected"),
+            });
+            Ok(observe::first(&Patient(api), stack, configs, &options.records).await?)
+        }
+        looked => Ok(looked?),
+    }
 }
 
 /// Takes a stack to what is wanted, or leaves it as it was.
@@ -188,7 +207,7 @@ pub async fn rollback<A: Api>(
     options: &Options,
     sink: Sink<'_>,
 ) -> Result<Deployed, Error> {
-    let (goal, live) = back(api, stack, to, options).await?;
+    let (goal, live) = back(api, stack, to, options, sink).await?;
     carry_out(api, &goal, &live, options, sink).await
 }
 

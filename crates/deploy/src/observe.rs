@@ -27,6 +27,19 @@ pub(crate) async fn require_manager<A: Api>(api: &A) -> Result<String, Error> {
     Err(Error::SwarmInactive { what, message })
 }
 
+/// Makes sure that the engine is a manager, and reads what a plan needs: together, because what `info` takes is a good part of
+/// a deploy that finds nothing to do.
+pub(crate) async fn first<A: Api>(
+    api: &A,
+    stack: &str,
+    names: &[String],
+    known: &Records,
+) -> Result<Live, Error> {
+    let (manager, live) = tokio::join!(require_manager(api), live(api, stack, names, known));
+    manager?;
+    live
+}
+
 /// Reads what a plan needs; `names` are configs to look for beside those of the stack.
 ///
 /// `known` are records that have been opened before.

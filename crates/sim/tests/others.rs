@@ -13,7 +13,7 @@ use deploy::{Error, Event, Restored};
 use deploys::{desired, options};
 use engine::{Api, Filter, TaskFilter};
 use serde_json::json;
-use sim::{Behaviour, Sim};
+use sim::{Behaviour, Fault, Faults, Sim, When};
 use stackfile::Desired;
 
 const GATE_RUNS: Duration = Duration::from_secs(30);
@@ -105,4 +105,22 @@ async fn a_network_that_somebody_prepared_is_used_as_it_is() {
     assert_eq!(sim.network("shop_back").await.unwrap().unwrap().id(), id);
     let api = sim.service("shop_api").await.unwrap().unwrap();
     assert!(!sim.tasks(&TaskFilter::service(api.id)).await.unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deploy_that_begins_during_an_election_waits_for_its_end() {
+    let sim = world();
+    let caller = sim.another();
+    let first_calls = 1..=12;
+    caller.set_faults(Faults::at(first_calls.map(|call| (When::Call(call), Fault::NoLeader))));
+    let warned = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&warned);
+    let hear = move |event: Event| {
+        if let Event::Warning { message } = event {
+            heard.lock().unwrap().push(message);
+        }
+    };
+    deploy(&caller, 1, "first", &hear).await.unwrap();
+    let warned = warned.lock().unwrap();
+    assert_eq!(warned.iter().filter(|message| message.contains("no leader")).count(), 1, "{warned:?}");
 }
