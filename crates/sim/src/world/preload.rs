@@ -33,6 +33,7 @@ impl World {
         self.index = versions.chain([self.index]).max().unwrap_or_default();
         let ended = ended(preload);
         for live in &preload.services {
+            self.service_names.insert(live.name().to_ascii_lowercase(), live.id.clone());
             self.services.insert(live.id.clone(), service(live));
             match ended.get(live.id.as_str()) {
                 Some(code) => self.ended_one_shot(live, *code),
