@@ -48,7 +48,10 @@ impl<'engine> Stack<'engine> {
     /// Writes a stack file for this test only, and returns its path.
     pub fn file(&self, name: &str, text: &str) -> PathBuf {
         let path = self.folder.path().join(name);
-        fs::write(&path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        // In one step: a command that was started before may be reading the file just now.
+        let fresh = self.folder.path().join(format!("{name}.{}", unique()));
+        let written = fs::write(&fresh, text).and_then(|()| fs::rename(&fresh, &path));
+        written.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         path
     }
 
