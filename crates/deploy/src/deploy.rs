@@ -182,7 +182,8 @@ async fn look<A: Api>(
             sink(Event::Warning {
                 message: format!("{error}; waiting up to {seconds} s for one to be elected"),
             });
-            Ok(observe::first(&Patient(api), stack, configs, &options.records).await?)
+            // Large, and rarely needed.
+            Ok(Box::pin(observe::first(&Patient(api), stack, configs, &options.records)).await?)
         }
         looked => Ok(looked?),
     }

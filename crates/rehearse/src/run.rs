@@ -14,7 +14,7 @@ use stackfile::{Desired, ServiceBody};
 use crate::gate::{Found, Gates, mounts, version_table};
 use crate::migrate::{has_server, server_programs};
 use crate::predict;
-use crate::report::Report;
+use crate::report::{self, Report};
 use crate::schema::{self, LiveSchema, SchemaError};
 
 /// Decides the simulation's ids: a rehearsal is the same each time.
@@ -83,6 +83,11 @@ pub async fn rehearse<A: Api>(
     let (verdict, simulated) = simulate(&preload, &gates, desired, &options, sink)?;
     let found = std::mem::take(&mut *gates.found.lock().unwrap_or_else(PoisonError::into_inner));
     let Found { database, assumed: more } = found;
+    if database.as_ref().is_some_and(|part| part.basis == report::Basis::LiveSchema) {
+        assumed.push(
+            "the copy of the live schema has no rows: nothing in the live data stops a revision".to_owned(),
+        );
+    }
     assumed.extend(more);
     let simulated_seconds = (simulated.as_secs_f64() * 10.0).round() / 10.0;
     Ok((Report { live_engine: live.is_some(), database, simulated_seconds, assumed }, verdict))

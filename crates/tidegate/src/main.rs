@@ -49,7 +49,8 @@ async fn run(command: Command, global: &cli::Global) -> Result<Code, Failure> {
     }
     match command {
         Command::Deploy(args) => commands::deploy::run(args, global).await,
-        Command::Plan(args) => commands::plan::run(args, global).await,
+        // Its future is large: it holds what is live.
+        Command::Plan(args) => Box::pin(commands::plan::run(args, global)).await,
         Command::Rehearse(args) => commands::rehearse::run(args, global).await,
         Command::Rollback(args) => commands::rollback::run(args, global).await,
         Command::Releases(args) => commands::releases::run(args, global).await,

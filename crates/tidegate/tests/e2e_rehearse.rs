@@ -132,8 +132,11 @@ fn a_rehearsal_predicts_what_the_deploy_then_does() {
     assert_eq!(said(&nothing), said(&deploy(&stack, "v2")), "{}", nothing.text());
     assert!(nothing.stdout.contains(r#""database":null"#), "{}", nothing.text());
 
-    // A bad one, on a copy of the live schema: the database is reached as the engine's own machine reaches it.
+    // A bad one: a constraint that rows break, which the revisions have put there.
     project.add("releases/v3-broken/app");
+    let bad = rehearse(&stack, &project, "v3-broken", own(), &[]);
+    // On a copy of the live schema, which has no rows, it passes, and the report says so. The database is reached as the
+    // engine's own machine reaches it.
     let container = stack.container("postgres");
     let sandbox = ["inspect", "--format", "{{.NetworkSettings.SandboxID}}", &container];
     let gateway = format!("gateway_{}", &engine.docker(sandbox).expect_success().stdout[..12]);
@@ -146,13 +149,19 @@ fn a_rehearsal_predicts_what_the_deploy_then_does() {
     let mut inside = engine.inside(binary());
     inside.env("PGHOST", host).env("PGUSER", "staging").env("PGDATABASE", "staging");
     inside.env("PGPASSWORD", &stack.environment["POSTGRES_PASSWORD"]);
-    let bad = rehearse(&stack, &project, "v3-broken", inside, &["--live-schema"]);
-    assert!(bad.stdout.contains(r#""basis":{"kind":"live-schema"}"#), "{}", bad.text());
+    let without_rows = rehearse(&stack, &project, "v3-broken", inside, &["--live-schema"]);
+    assert!(without_rows.stdout.contains(r#""basis":{"kind":"live-schema"}"#), "{}", without_rows.text());
+    assert!(
+        without_rows.stdout.contains("the copy of the live schema has no rows"),
+        "{}",
+        without_rows.text()
+    );
+    assert_eq!(said(&without_rows).revisions, ["285ac6a3f491"]);
     let really = deploy(&stack, "v3-broken");
     assert_eq!(said(&bad), said(&really), "{}\n{}", bad.text(), really.text());
     assert_eq!((said(&bad).code, said(&bad).verdict.as_str()), (Some(6), "refused"));
 
-    for output in [&predicted, &predicted_second, &nothing, &bad] {
+    for output in [&predicted, &predicted_second, &nothing, &bad, &without_rows] {
         canary.assert_absent("what was printed", &output.text());
     }
     canary.assert_absent_from_arguments();
