@@ -88,7 +88,11 @@ impl Watch {
         }
         let revision = self.current.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for key in seen {
-            self.open.entry(key).or_insert_with(|| (now, revision.clone()));
+            let (_, named) = self.open.entry(key).or_insert_with(|| (now, None));
+            // The lock may be seen before the line that names its revision.
+            if named.is_none() {
+                named.clone_from(&revision);
+            }
         }
         Ok(())
     }
