@@ -1,135 +1,23 @@
 //! The strategy `recreate`: everything is removed once the gates are crossed, waited for until it is really gone, and made
-//! anew; refused or turned into the other strategy while others use the networks; put back, continued, gone back from.
+//! anew; refused or turned into the other strategy while others use the networks. What becomes of it when it fails or is
+//! interrupted is in `recreate_back.rs`.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 #[path = "support/deploys.rs"]
 mod deploys;
+#[path = "support/recreate.rs"]
+mod recreate;
 mod support;
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use deploy::{
-    Action, Back, Deployed, Error, Event, IfInUse, Interrupt, Options, PlanSummary, Restored, Strategy, Wish,
-};
+use deploy::{Action, Error, Event, IfInUse, Restored, Strategy};
 use deploys::{deploy_text, desired, options, silence};
-use engine::{Api, Filter, TaskFilter};
+use engine::{Api, TaskFilter};
+use recreate::{content, ids, plan, recreate, recreating, seen, shape, stack, world};
 use serde_json::{Value, json};
-use sim::{Behaviour, Faults, Halt, Sim, Snapshot};
-
-const STRATEGY: Strategy = Strategy::Recreate;
-
-/// The stack in a release whose back network has another subnet than in the one before.
-fn stack(release: u32) -> String {
-    format!(
-        "services:
-  db: {{ image: 'db:1', networks: [back] }}
-  migrate:
-    image: 'migrate:{release}'
-    command: [tidegate, migrate]
-    networks: [back]
-    depends_on: [db]
-    deploy: {{ restart_policy: {{ condition: none }}, labels: {{ tidegate.gate: 'true' }} }}
-  api:
-    image: 'api:{release}'
-    networks: [back, front]
-    depends_on: [migrate]
-    deploy: {{ replicas: 2, update_config: {{ monitor: 2s }} }}
-  worker: {{ image: 'worker:{release}', networks: [back], depends_on: [migrate] }}
-networks:
-  back: {{ attachable: true, ipam: {{ config: [{{ subnet: 10.{release}.0.0/24 }}] }} }}
-  front: {{}}
-"
-    )
-}
-
-fn gate(rows: &str) -> Behaviour {
-    let report = format!(
-        r#"{{"event":"report","run":"${{TIDEGATE_RUN}}","rows":["{rows}"],"heads":["{rows}"],"applied":["{rows}"],"outcome":"migrated","error":null,"message":"m"}}"#
-    );
-    Behaviour::exits_after(Duration::from_secs(2), 0).says(Duration::from_secs(1), report)
-}
-
-/// Managers with the first release of the stack.
-async fn world(seed: u64) -> Sim {
-    let sim = Sim::new(seed);
-    for release in 1..=3 {
-        sim.behave(&format!("migrate:{release}"), gate(&format!("r{release}")));
-    }
-    deploy_text(&sim.another(), &stack(1), "first").await.unwrap();
-    sim
-}
-
-fn recreating(run: &str) -> Options {
-    let mut options = options(run);
-    options.plan.strategy = Some(STRATEGY);
-    options
-}
-
-async fn recreate(caller: &Sim, release: u32, options: &Options) -> Result<Deployed, Error> {
-    deploy::deploy(caller, desired("shop", &stack(release)), options, &silence).await
-}
-
-async fn plan(sim: &Sim, release: u32, options: &Options) -> PlanSummary {
-    let caller = sim.another();
-    let (summary, _) =
-        deploy::make_plan(&caller, desired("shop", &stack(release)), options, &silence).await.unwrap();
-    assert_eq!(caller.write_count(), 0, "{:?}", caller.writes());
-    summary
-}
-
-/// What is there: every service's spec with its networks' names in place of their ids, and every network.
-#[derive(Debug, PartialEq)]
-struct Seen {
-    specs: BTreeMap<String, Value>,
-    networks: BTreeMap<String, Value>,
-}
-
-async fn seen(sim: &Sim) -> Seen {
-    let networks = sim.networks(&Filter::stack("shop")).await.unwrap();
-    let names: BTreeMap<&str, &str> = networks.iter().map(|network| (network.id(), network.name())).collect();
-    let mut specs = BTreeMap::new();
-    for service in sim.services(&Filter::stack("shop")).await.unwrap() {
-        if service.name().contains("migrate") {
-            continue;
-        }
-        let mut spec = Value::clone(&service.spec);
-        for network in spec["TaskTemplate"]["Networks"].as_array_mut().into_iter().flatten() {
-            let name = names.get(network["Target"].as_str().unwrap());
-            network["Target"] = json!(name.unwrap_or_else(|| panic!("a network that is gone: {network}")));
-        }
-        specs.insert(service.name().to_owned(), spec);
-    }
-    let shape = |raw: &Value| json!([raw["IPAM"], raw["Attachable"], raw["Options"], raw["Labels"]]);
-    let networks = networks.iter().map(|network| (network.name().to_owned(), shape(&network.raw)));
-    Seen { networks: networks.collect(), specs }
-}
-
-impl Seen {
-    fn images(&self) -> Vec<&str> {
-        let specs = self.specs.values();
-        specs.filter_map(|spec| spec["TaskTemplate"]["ContainerSpec"]["Image"].as_str()).collect()
-    }
-
-    fn subnet(&self) -> &str {
-        self.networks["shop_back"][0]["Config"][0]["Subnet"].as_str().unwrap()
-    }
-}
-
-async fn ids(sim: &Sim) -> Vec<String> {
-    let networks = sim.networks(&Filter::stack("shop")).await.unwrap();
-    networks.iter().map(|network| network.id().to_owned()).collect()
-}
-
-/// Specs as they were, but for what says how they came about.
-fn content(seen: Seen) -> Seen {
-    let mut seen = seen;
-    for spec in seen.specs.values_mut() {
-        spec["Labels"].as_object_mut().unwrap().remove("tidegate.release");
-    }
-    seen
-}
+use sim::Behaviour;
 
 #[tokio::test(start_paused = true)]
 async fn everything_is_made_anew_once_the_gate_is_crossed() {
@@ -332,183 +220,6 @@ async fn what_drains_is_waited_for_and_what_does_not_end_is_named_and_put_back()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_after_the_removal_puts_back_specs_and_networks() {
-    for image in ["api:2", "worker:2"] {
-        let sim = world(7).await;
-        let (before, networks) = (seen(&sim).await, ids(&sim).await);
-        sim.behave(image, Behaviour::exits_after(Duration::from_secs(1), 3));
-        let error = recreate(&sim.another(), 2, &recreating("second")).await.unwrap_err();
-        let Error::Rollout { restored, database, .. } = &error else { panic!("{error:?}") };
-        assert_eq!(*restored, Restored::Whole, "{error:?}");
-        assert!(database.as_ref().is_some_and(|words| words.contains("r2")), "{database:?}");
-        assert_eq!(seen(&sim).await, before, "field for field, with the subnets that they had");
-        assert!(ids(&sim).await.iter().all(|id| !networks.contains(id)), "they were made again");
-        // What was put back is known: nobody has changed anything, and the first release has nothing to do.
-        assert!(!recreate(&sim.another(), 1, &options("third")).await.unwrap().changed);
-        sim.behave(image, Behaviour::default());
-        recreate(&sim.another(), 2, &recreating("fourth")).await.unwrap();
-        assert_eq!(seen(&sim).await.subnet(), "10.2.0.0/24");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn killed_at_every_third_call_and_run_again_it_ends_in_the_same_place() {
-    let sim = world(8).await;
-    let first = sim.snapshot();
-    let caller = sim.another();
-    recreate(&caller, 2, &recreating("second")).await.unwrap();
-    let (wanted, calls) = (content(seen(&sim).await), caller.call_count());
-    for at in (1..calls).step_by(3) {
-        let sim = killed(&first, at).await;
-        let starts = Arc::new(Mutex::new(0));
-        let counted = Arc::clone(&starts);
-        sim.behave("migrate:2", gate("r2").on_start(move |_| *counted.lock().unwrap() += 1));
-        let continued = recreate(&sim.another(), 2, &recreating("third")).await;
-        continued.unwrap_or_else(|error| panic!("killed at call {at} of {calls}: {error:?}"));
-        assert_eq!(
-            shape(content(seen(&sim).await)),
-            shape(content_of(&wanted)),
-            "killed at call {at} of {calls}"
-        );
-        assert!(*starts.lock().unwrap() <= 1, "killed at call {at}: the gate ran again and again");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn killed_at_every_sixth_call_the_way_back_is_to_what_was_before() {
-    let sim = world(8).await;
-    let (before, first) = (content(seen(&sim).await), sim.snapshot());
-    let caller = sim.another();
-    recreate(&caller, 2, &recreating("second")).await.unwrap();
-    for at in (1..caller.call_count()).step_by(6) {
-        let sim = killed(&first, at).await;
-        let to = Back { release: Some(1), with_migrations: false };
-        let back = deploy::rollback(&sim.another(), "shop", to, &options("third"), &silence).await;
-        back.unwrap_or_else(|error| panic!("killed at call {at}: {error:?}"));
-        let after = content(seen(&sim).await);
-        // Once the release has its record the way back is a release like any other, and leaves networks as they are.
-        let released = deploy::releases(&sim, "shop").await.unwrap();
-        if released.iter().any(|release| release.number == 2 && release.state == "succeeded") {
-            assert_eq!(after.images(), before.images(), "killed at call {at}");
-        } else {
-            assert_eq!(shape(after), shape(content_of(&before)), "killed at call {at}");
-        }
-    }
-}
-
-/// Managers on which the second release was killed at this call.
-async fn killed(first: &Snapshot, at: u64) -> Sim {
-    let sim = Sim::resume(first, at);
-    let caller = sim.another();
-    caller.halt_at(Halt::AfterCall(at));
-    let options = recreating("second");
-    tokio::select! {
-        _ = recreate(&caller, 2, &options) => {}
-        () = tokio::time::sleep(Duration::from_mins(5)) => {}
-    }
-    sim
-}
-
-fn content_of(seen: &Seen) -> Seen {
-    Seen { specs: seen.specs.clone(), networks: seen.networks.clone() }
-}
-
-/// Without the addresses that the managers chose, the stack's key, and how often a service was forced.
-fn shape(mut seen: Seen) -> Seen {
-    for spec in seen.specs.values_mut() {
-        spec["Labels"].as_object_mut().unwrap().remove("tidegate.seal");
-        spec["TaskTemplate"].as_object_mut().unwrap().remove("ForceUpdate");
-    }
-    seen.networks.get_mut("shop_front").unwrap()[0] = Value::Null;
-    seen
-}
-
-#[tokio::test(start_paused = true)]
-async fn stopped_at_any_second_it_is_put_back_or_left_and_continued() {
-    let first = world(12).await.snapshot();
-    for second in (0..30).step_by(2) {
-        for wish in [Wish::RollBack, Wish::Leave] {
-            let sim = Sim::resume(&first, second);
-            let before = content(seen(&sim).await);
-            let (interrupter, interrupt) = Interrupt::channel();
-            let options = Options { interrupt, ..recreating("second") };
-            let caller = sim.another();
-            let operator = async {
-                tokio::time::sleep(Duration::from_secs(second)).await;
-                interrupter.wish(wish);
-            };
-            match tokio::join!(recreate(&caller, 2, &options), operator).0 {
-                Ok(_) => assert_eq!(seen(&sim).await.subnet(), "10.2.0.0/24"),
-                Err(Error::Stopped { restored: Restored::Whole, .. }) => {
-                    assert_eq!(content(seen(&sim).await), before, "stopped after {second} s");
-                }
-                Err(Error::Left { release: 2 }) if wish == Wish::Leave => {}
-                other => panic!("stopped after {second} s: {other:?}"),
-            }
-            recreate(&sim.another(), 2, &recreating("third")).await.unwrap();
-            assert_eq!(seen(&sim).await.subnet(), "10.2.0.0/24", "stopped after {second} s");
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn with_faults_it_is_wholly_there_or_wholly_where_it_was() {
-    let first = world(13).await.snapshot();
-    for seed in 0..40 {
-        let sim = Sim::resume(&first, seed);
-        let before = content(seen(&sim).await);
-        let caller = sim.another();
-        caller.set_faults(Faults::by_seed(seed, 100));
-        let ended = recreate(&caller, 2, &recreating("second")).await;
-        match &ended {
-            Ok(_) => assert_eq!(seen(&sim).await.subnet(), "10.2.0.0/24", "seed {seed}"),
-            Err(
-                Error::Rollout { restored: Restored::Whole, .. }
-                | Error::Gate { restored: Restored::Whole, .. },
-            ) if sim.foreign_services().is_empty() => {
-                assert_eq!(content(seen(&sim).await), before, "seed {seed}: {ended:?}");
-            }
-            Err(_) => {}
-        }
-        // Some faults are somebody's edits.
-        let mut again = recreating("third");
-        again.plan.on_drift = deploy::OnDrift::Overwrite;
-        recreate(&sim.another(), 2, &again).await.unwrap_or_else(|error| panic!("seed {seed}: {error:?}"));
-        let after = seen(&sim).await;
-        assert_eq!(
-            (after.images(), after.subnet()),
-            (vec!["api:2", "db:1", "worker:2"], "10.2.0.0/24"),
-            "seed {seed}"
-        );
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_release_from_before_a_recreation_is_gone_back_to_on_todays_networks_or_on_its_own() {
-    let sim = world(9).await;
-    let before = content(seen(&sim).await);
-    recreate(&sim.another(), 2, &recreating("second")).await.unwrap();
-    let networks = ids(&sim).await;
-    let to = Back { release: Some(1), with_migrations: false };
-    let dry = deploy::plan_rollback(&sim, "shop", to, &options("plan")).await.unwrap();
-    assert!(dry.warnings.iter().any(|warning| warning.contains("10.2.0.0/24, not 10.1.0.0/24")), "{dry:?}");
-    deploy::rollback(&sim.another(), "shop", to, &options("third"), &silence).await.unwrap();
-    let after = content(seen(&sim).await);
-    assert_eq!(
-        (shape(content_of(&after)).specs, ids(&sim).await),
-        (shape(content_of(&before)).specs, networks)
-    );
-    assert_eq!(after.subnet(), "10.2.0.0/24");
-    // It is release 1 again, so there is nothing to do; unless its networks are wanted too.
-    let to = Back { release: Some(1), with_migrations: false };
-    assert!(
-        !deploy::rollback(&sim.another(), "shop", to, &options("fourth"), &silence).await.unwrap().changed
-    );
-    deploy::rollback(&sim.another(), "shop", to, &recreating("fifth"), &silence).await.unwrap();
-    assert_eq!(shape(content(seen(&sim).await)), shape(before));
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_service_that_the_file_does_not_have_is_made_again_and_volumes_and_secrets_stay() {
     let sim = world(10).await;
     let extra = json!({
@@ -523,22 +234,4 @@ async fn a_service_that_the_file_does_not_have_is_made_again_and_volumes_and_sec
     pruned.plan.prune = true;
     recreate(&sim.another(), 3, &pruned).await.unwrap();
     assert!(!seen(&sim).await.specs.contains_key("shop_extra"));
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_edit_in_the_middle_is_not_removed() {
-    let sim = world(11).await;
-    let caller = sim.another();
-    let sink = |event: Event| {
-        if matches!(&event, Event::Recreating { phase: "removing", .. }) {
-            assert!(sim.edit_service("shop_db", |spec| spec["Labels"]["edited-by"] = "somebody".into()));
-        }
-    };
-    let error =
-        deploy::deploy(&caller, desired("shop", &stack(2)), &recreating("second"), &sink).await.unwrap_err();
-    assert!(error.to_string().contains("service `db`: somebody else changed it meanwhile"), "{error}");
-    assert!(sim.overwritten().is_empty(), "{:?}", sim.overwritten());
-    let after = seen(&sim).await;
-    assert_eq!(after.images(), ["api:1", "db:1", "worker:1"]);
-    assert_eq!(after.specs["shop_db"]["Labels"]["edited-by"], "somebody");
 }
