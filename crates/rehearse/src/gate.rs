@@ -90,6 +90,11 @@ impl Gates {
             Ok(programs) => self.run_apart(start, &arguments, programs),
             Err(why) => Err(why.clone()),
         };
+        // What this machine cannot do says nothing of the one that the gate will run on.
+        let ran = ran.and_then(|(ended, not_copied)| match ended.only_here(&not_copied) {
+            Some(why) => Err(why),
+            None => Ok((ended, not_copied)),
+        });
         let (part, code, took, lines) = match ran {
             Ok((ended, not_copied)) => {
                 let part = self.part(true, None, not_copied, &ended);
@@ -114,7 +119,7 @@ impl Gates {
         ended: &Ended,
     ) -> DatabasePart {
         let basis = match (&self.schema, &self.left) {
-            (Some(_), _) if ran => Basis::LiveSchema,
+            (Some(_), _) => Basis::LiveSchema,
             (_, Some((release, rows))) => Basis::Rebuilt { release: *release, rows: rows.clone() },
             (_, None) => Basis::Empty,
         };
@@ -124,7 +129,8 @@ impl Gates {
 
     /// What the revision files say.
     fn read(&self, start: &Start, arguments: &[String]) -> (i64, Vec<String>) {
-        let rows = self.left.as_ref().map_or(&[][..], |(_, rows)| rows);
+        let left = || self.left.as_ref().map_or(&[][..], |(_, rows)| rows);
+        let rows = self.schema.as_ref().map_or_else(left, |schema| &schema.version_rows);
         match predict::config(&self.project, arguments, &start.environment) {
             Ok(config) => predict::lines(&config, arguments, &start.environment, rows),
             Err(message) => (1, vec![message]),

@@ -37,6 +37,28 @@ pub(crate) struct Ended {
     pub(crate) locks: Vec<LockHeld>,
 }
 
+impl Ended {
+    /// Why it failed, if that is this machine's doing: the project's Alembic or a package that it needs is not here, the
+    /// server here has not the extensions, or not all of the live schema could be copied.
+    pub(crate) fn only_here(&self, not_copied: &[String]) -> Option<String> {
+        let report = self.lines.iter().rev().find_map(|(_, line)| failure(line));
+        let (kind, said) = report.filter(|_| self.code != 0)?;
+        let no_module = said.contains("No module named") || said.contains("ModuleNotFoundError");
+        match kind.as_str() {
+            "start" => Some(format!("the project's Alembic cannot be run here: {said}")),
+            "alembic" if no_module => Some(format!("the project's Python packages are not all here: {said}")),
+            "extension" if said.contains("is not installed on the database server") => {
+                Some(format!("the throwaway server lacks an extension: {said}"))
+            }
+            _ => not_copied.first().map(|first| {
+                format!(
+                    "{said}; but the live schema could not be copied whole ({first}), which may be the reason"
+                )
+            }),
+        }
+    }
+}
+
 /// What to run.
 pub(crate) struct Migration<'a> {
     /// This program.
@@ -156,6 +178,13 @@ fn running(line: &str) -> Option<String> {
     begins.then(|| event["revision"].as_str().unwrap_or_default().to_owned())
 }
 
+/// Of which kind a failure is, and what happened, if this line reports one.
+fn failure(line: &str) -> Option<(String, String)> {
+    let event: Value = serde_json::from_str(line).ok()?;
+    let text = |key: &str| Some(event["error"][key].as_str()?.to_owned());
+    Some((text("kind")?, text("message")?))
+}
+
 /// What a line says in words.
 fn message(line: &str) -> Option<String> {
     let event: Value = serde_json::from_str(line).ok()?;
@@ -184,7 +213,9 @@ pub(crate) fn has_server(folder: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::arguments;
+    use std::time::Duration;
+
+    use super::{Ended, arguments};
 
     fn words(line: &str) -> Vec<String> {
         line.split(' ').map(str::to_owned).collect()
@@ -200,5 +231,39 @@ mod tests {
     fn in_a_shells_line_they_cannot_be_told() {
         let shell = ["sh", "-c", "tidegate migrate && touch done"].map(str::to_owned);
         assert_eq!(arguments(&shell), None);
+    }
+
+    fn failed(kind: &str, message: &str) -> Ended {
+        let line = serde_json::json!({ "event": "report", "error": { "kind": kind, "message": message } })
+            .to_string();
+        Ended { code: 5, took: Duration::ZERO, lines: vec![(Duration::ZERO, line)], locks: Vec::new() }
+    }
+
+    #[test]
+    fn what_only_this_machine_lacks_is_told_from_what_the_gate_would_meet() {
+        let here = [
+            ("start", "alembic cannot be started: No such file or directory"),
+            (
+                "alembic",
+                "alembic upgrade heads failed (exit code 1): ModuleNotFoundError: No module named 'geoalchemy2'",
+            ),
+            ("extension", "the extension postgis (used in a1) is not installed on the database server"),
+        ];
+        for (kind, message) in here {
+            assert!(failed(kind, message).only_here(&[]).is_some(), "{kind}");
+        }
+        let there = [
+            (
+                "alembic",
+                "alembic upgrade heads failed (exit code 1) at revision b2: relation \"x\" does not exist",
+            ),
+            ("extension", "the role app may not create the extension postgis"),
+            ("several_heads", "the history has 2 heads"),
+        ];
+        for (kind, message) in there {
+            assert_eq!(failed(kind, message).only_here(&[]), None, "{kind}");
+            assert!(failed(kind, message).only_here(&["type x does not exist".to_owned()]).is_some());
+        }
+        assert_eq!(Ended { code: 0, ..failed("start", "") }.only_here(&[]), None);
     }
 }

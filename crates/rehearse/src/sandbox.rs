@@ -116,7 +116,9 @@ fn prepare(names: &[String], secrets: &BTreeMap<String, Vec<u8>>) -> std::io::Re
     if is_root() {
         // The server's user makes its socket here; the folder is closed to everybody else.
         let (user, group) = server_user().unwrap_or((65534, 65534));
-        chown(folder.path(), Some(user), Some(group))?;
+        chown(folder.path(), Some(user), Some(group)).map_err(|error| {
+            std::io::Error::new(error.kind(), format!("it cannot be given to the server's user: {error}"))
+        })?;
     }
     Ok(folder)
 }

@@ -23,6 +23,8 @@ pub(crate) struct LiveSchema {
     pub(crate) schema: String,
     /// The rows of the version table and of Tidegate's own schema.
     pub(crate) rows: String,
+    /// Those of the version table.
+    pub(crate) version_rows: Vec<String>,
     /// The tables' sizes.
     pub(crate) sizes: Vec<(String, Size)>,
 }
@@ -59,7 +61,15 @@ pub(crate) async fn copy(
     let query = "SELECT oid::regclass::text || E'\\t' || greatest(reltuples, 0)::bigint || E'\\t' || \
                  pg_total_relation_size(oid) FROM pg_class WHERE relkind IN ('r', 'm') AND relnamespace <> 'pg_catalog'::regnamespace";
     let sizes = client.output("psql", &["-X", "-A", "-t", "-c", query]).await.map_err(SchemaError)?;
-    Ok(LiveSchema { roles, schema, rows, sizes: sizes.lines().filter_map(size).collect() })
+    let version_rows = version_rows(&rows);
+    Ok(LiveSchema { roles, schema, rows, version_rows, sizes: sizes.lines().filter_map(size).collect() })
+}
+
+/// The rows of the version table in a dump: the one table with Alembic's one column.
+fn version_rows(dump: &str) -> Vec<String> {
+    let mut lines = dump.lines().skip_while(|line| !line.contains(" (version_num) FROM stdin;"));
+    lines.next();
+    lines.take_while(|line| *line != "\\.").map(str::to_owned).collect()
 }
 
 fn size(line: &str) -> Option<(String, Size)> {
@@ -93,12 +103,27 @@ impl Client<'_> {
         }
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
         let errors = self.settings.redact(&errors);
-        let last = errors.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("without a word").trim();
-        Err(format!("{program}: {last}"))
+        // The first line that says what is wrong; what follows it is advice.
+        let said = errors.lines().find(|line| line.contains("error: ")).or_else(|| errors.lines().next());
+        let said = said.unwrap_or("it failed without a word").trim();
+        Err(said.strip_prefix(program).map_or_else(|| format!("{program}: {said}"), |_| said.to_owned()))
     }
 }
 
 /// Whether a session must be encrypted, which a throwaway server cannot do.
 pub(crate) fn wants_encryption(settings: &Settings) -> bool {
     !matches!(settings.tls.mode, TlsMode::Disable | TlsMode::Prefer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::version_rows;
+
+    #[test]
+    fn the_version_tables_rows_are_found_in_a_dump() {
+        let dump = "SET x = 1;\n\nCOPY tidegate.runs (id) FROM stdin;\n1\n\\.\n\nCOPY public.alembic_version (version_num) FROM \
+                    stdin;\na1\nb2\n\\.\n\n--\n";
+        assert_eq!(version_rows(dump), ["a1", "b2"]);
+        assert_eq!(version_rows("--\n"), [""; 0]);
+    }
 }

@@ -190,6 +190,43 @@ fn the_sandbox_reaches_nothing_live() {
     );
 }
 
+/// What only this machine lacks is no prediction of a failure: the revision files are read instead, and the report says why.
+#[test]
+fn what_this_machine_cannot_run_is_only_read() {
+    let case = Case::new(STACK, &GOOD);
+    let empty = tempfile::tempdir().unwrap();
+    let empty = empty.path().display().to_string();
+    let plain = |options: &[&str]| rehearse(&case.path("stack.yml"), &case.project(), options);
+    let mut no_alembic = plain(&[]);
+    no_alembic.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+    let mut no_extension = plain(&[]);
+    fs::write(
+        case.path("other.yml"),
+        format!("x-tidegate: {{ gate: {{ extensions: [nowhere] }} }}\n{STACK}"),
+    )
+    .unwrap();
+    no_extension.arg("-c").arg(case.path("other.yml"));
+    let own = plain(&[]);
+    // As root is in most containers.
+    let mut no_namespaces = Command::new("setpriv");
+    no_namespaces.args(["--bounding-set=-sys_admin", "--inh-caps=-sys_admin"]).arg(own.get_program());
+    no_namespaces.args(own.get_args()).envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let cases = [
+        (plain(&["--postgres", &empty]), "has not all of initdb, postgres and psql"),
+        (no_alembic, "the project's Alembic cannot be run here"),
+        (no_extension, "the throwaway server lacks an extension"),
+        (no_namespaces, "does not allow namespaces"),
+    ];
+    for (mut command, why) in cases {
+        let ended = Rehearsed(command::run(&mut command, LIMIT));
+        assert_eq!(ended.0.code, Some(0), "{why}: {}", ended.0.text());
+        let part = &ended.report()["database"];
+        assert_eq!(part["ran"], false, "{part}");
+        assert!(part["only_read_because"].as_str().unwrap().contains(why), "{part}");
+        assert_eq!(ended.revisions(), ["a1", "b2"]);
+    }
+}
+
 #[test]
 fn with_the_live_schema_the_locks_are_told_and_nothing_is_written() {
     let server = Postgres::start();
