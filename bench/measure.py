@@ -90,8 +90,12 @@ class Engine:
     def remove(self, stack):
         """Removes a stack, and waits until its containers and volumes are gone."""
         label = f"label=com.docker.stack.namespace={stack}"
+        end = time.monotonic() + 120
         while self.docker("ps", "-aq", "--filter", label) or self.docker("network", "ls", "-q", "--filter", label):
-            self.docker("stack", "rm", stack)
+            if time.monotonic() > end:
+                raise SystemExit(f"stack {stack} was not gone within 120 s")
+            # A network that still has a draining task fails the command; the next one removes it.
+            subprocess.run(["docker", "stack", "rm", stack], env=self.environment, capture_output=True)
             time.sleep(1)
         for volume in self.docker("volume", "ls", "-q", "--filter", label).split():
             self.docker("volume", "rm", volume)
