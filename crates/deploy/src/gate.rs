@@ -6,6 +6,7 @@
 
 use std::fmt::Write as _;
 
+use engine::at;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -114,7 +115,7 @@ pub(crate) fn set_run(body: &mut Value, run: &str) {
 /// Whether the gate is one that reports its rows: without its report its success is not believed.
 pub(crate) fn reports_rows(body: &Value) -> bool {
     let part = |name: &str| {
-        body.pointer(&format!("/TaskTemplate/ContainerSpec/{name}"))
+        at(body, &format!("/TaskTemplate/ContainerSpec/{name}"))
             .and_then(Value::as_array)
             .into_iter()
             .flatten()
@@ -126,7 +127,7 @@ pub(crate) fn reports_rows(body: &Value) -> bool {
 
 /// The run that a gate's service was made for.
 pub(crate) fn run_of(spec: &Value) -> Option<&str> {
-    spec.pointer("/TaskTemplate/ContainerSpec/Env")?
+    at(spec, "/TaskTemplate/ContainerSpec/Env")?
         .as_array()?
         .iter()
         .filter_map(Value::as_str)

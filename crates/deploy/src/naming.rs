@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use engine::FileKind;
+use engine::{FileKind, at};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use stackfile::ObjectBody;
@@ -140,7 +140,7 @@ pub(crate) fn references_in(spec: &Value) -> Vec<Reference<'_>> {
     ];
     let mut found = Vec::new();
     for (kind, list, id, name) in fields {
-        let list = spec.pointer(&format!("/TaskTemplate/ContainerSpec/{list}")).and_then(Value::as_array);
+        let list = at(spec, &format!("/TaskTemplate/ContainerSpec/{list}")).and_then(Value::as_array);
         for reference in list.into_iter().flatten() {
             let text = |field: &str| reference.get(field).and_then(Value::as_str).unwrap_or_default();
             found.push(Reference { kind, id: text(id), name: text(name) });

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use engine::Network;
+use engine::{Network, at};
 use serde_json::{Map, Value, json};
 
 use crate::release::{Release, Specs};
@@ -54,7 +54,7 @@ pub(crate) fn differences(wanted: &Value, there: &Value) -> Vec<String> {
         }
     };
     let text = |body: &Value, pointer: &str| {
-        body.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+        at(body, pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
     };
     for (what, pointer, usual) in
         [("its driver", "/Driver", "overlay"), ("its IPAM driver", "/IPAM/Driver", "default")]
@@ -87,8 +87,7 @@ pub(crate) fn differences(wanted: &Value, there: &Value) -> Vec<String> {
 /// The address pools that are wanted and not there, or there and no longer wanted beside others.
 fn pools(wanted: &Value, there: &Value) -> Vec<String> {
     const FIELDS: [&str; 4] = ["Subnet", "IPRange", "Gateway", "AuxiliaryAddresses"];
-    let list =
-        |body: &Value| body.pointer("/IPAM/Config").and_then(Value::as_array).cloned().unwrap_or_default();
+    let list = |body: &Value| at(body, "/IPAM/Config").and_then(Value::as_array).cloned().unwrap_or_default();
     let (wanted, there) = (list(wanted), list(there));
     let has = |pool: &Value, found: &Value| {
         FIELDS.iter().all(|field| match pool.get(field).filter(|value| !value.is_null()) {
@@ -112,7 +111,7 @@ fn pools(wanted: &Value, there: &Value) -> Vec<String> {
 
 /// The networks that a spec's tasks join, by id or name.
 pub(crate) fn targets(spec: &Value) -> impl Iterator<Item = &str> {
-    let list = spec.pointer("/TaskTemplate/Networks").and_then(Value::as_array);
+    let list = at(spec, "/TaskTemplate/Networks").and_then(Value::as_array);
     list.into_iter().flatten().filter_map(|network| network.get("Target")?.as_str())
 }
 

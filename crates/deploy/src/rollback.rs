@@ -76,8 +76,8 @@ impl<A: Api> Rollback<'_, A> {
         let looks = &Looks::new(self.api, self.stack);
         for group in self.groups() {
             let services = group.into_iter().filter_map(|name| Some((name, previous.get(name)?)));
-            let ended =
-                join_all(services.map(|(name, spec)| self.put_back(name, spec.as_deref(), looks))).await;
+            let ended = join_all(services.map(|(name, spec)| self.put_back(name, spec.as_deref(), looks)));
+            let ended = looks.listening(ended).await;
             left.extend(ended.into_iter().flatten());
         }
         if left.is_empty() {

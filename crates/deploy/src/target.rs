@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use diagnostics::Diagnostic;
-use engine::{Platform, Secret};
+use engine::{Platform, Secret, at};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use stackfile::{Condition, Desired, ObjectBody, ServiceBody};
@@ -167,10 +167,10 @@ impl Target {
 fn node(service: &ServiceBody) -> Node {
     let words = |name: &str| {
         let list =
-            service.body.pointer(&format!("/TaskTemplate/ContainerSpec/{name}")).and_then(Value::as_array);
+            at(&service.body, &format!("/TaskTemplate/ContainerSpec/{name}")).and_then(Value::as_array);
         list.into_iter().flatten().filter_map(|word| word.as_str().map(str::to_owned)).collect::<Vec<_>>()
     };
-    let condition = service.body.pointer("/TaskTemplate/RestartPolicy/Condition").and_then(Value::as_str);
+    let condition = at(&service.body, "/TaskTemplate/RestartPolicy/Condition").and_then(Value::as_str);
     Node {
         name: service.key.clone(),
         image: service.image.clone(),

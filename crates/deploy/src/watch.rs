@@ -4,10 +4,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use engine::{
-    Api, Error as EngineError, Event as EngineEvent, EventFilter, Health, LogOptions, LogSource,
-    Subscription, TaskFilter,
-};
+use engine::{Api, Error as EngineError, Health, LogOptions, LogSource, TaskFilter};
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
 use crate::converge::{INGRESS, Look, Progress, Trouble, Watch, Witness};
@@ -65,13 +63,13 @@ pub(crate) async fn converge<A: Api>(
     let begun = Instant::now();
     let mut answered = Instant::now();
     let mut told = None;
-    let mut events = Events::of(api, watched.id).await;
+    let bell = looks.bell(watched.id);
     loop {
         let mut progress = match looks.look(watched.id).await {
             Ok((service, tasks, asked)) => {
                 answered = Instant::now();
                 let look = Look { asked: asked - begun, answered: answered - begun };
-                watch.observe(look, service.as_ref(), &tasks)
+                watch.observe(look, service.as_deref(), &tasks)
             }
             Err(error) if error.is_transient() && answered.elapsed() < PATIENCE => {
                 sleep(LOOK).await;
@@ -90,52 +88,18 @@ pub(crate) async fn converge<A: Api>(
         match progress {
             Progress::Converged { .. } => return Ok(()),
             Progress::Failed(trouble) => return Err(WatchError::Trouble(trouble)),
-            Progress::Waiting { .. } => events.next_look().await,
+            Progress::Waiting { .. } => next_look(&bell).await,
         }
     }
 }
 
-/// The events that tell of one service.
-struct Events<'a> {
-    service: &'a str,
-    subscription: Option<Subscription<EngineEvent>>,
-}
-
-impl<'a> Events<'a> {
-    async fn of<A: Api>(api: &A, service: &'a str) -> Self {
-        let kinds = vec!["service".to_owned(), "container".to_owned()];
-        // Without events it is only looked a little later.
-        let subscription = api.events(&EventFilter { kinds, labels: Vec::new() }).await.ok();
-        Self { service, subscription }
-    }
-
-    /// Returns when it is time to look again.
-    async fn next_look(&mut self) {
-        sleep(LULL).await;
-        tokio::select! {
-            () = sleep(LOOK.saturating_sub(LULL)) => {}
-            () = self.next() => {}
-        }
-    }
-
-    async fn next(&mut self) {
-        while let Some(subscription) = &mut self.subscription {
-            match subscription.next().await {
-                Some(Ok(event)) if self.is_about(&event) => return,
-                Some(Ok(_)) => {}
-                Some(Err(_)) | None => self.subscription = None,
-            }
-        }
-        std::future::pending::<()>().await;
-    }
-
-    fn is_about(&self, event: &EngineEvent) -> bool {
-        // Every run of a healthcheck is three events of this kind.
-        if event.action.starts_with("exec_") {
-            return false;
-        }
-        let of_container = event.attributes.get("com.docker.swarm.service.id");
-        event.id == self.service || of_container.is_some_and(|id| id == self.service)
+/// Returns when it is time to look again: soon after an event, or after a while without one.
+async fn next_look(bell: &Notify) {
+    sleep(LULL).await;
+    tokio::select! {
+        biased;
+        () = bell.notified() => {}
+        () = sleep(LOOK.saturating_sub(LULL)) => {}
     }
 }
 

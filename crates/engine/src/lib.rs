@@ -33,7 +33,7 @@ pub use model::info::{Info, LocalNodeState};
 pub use model::log::{LogLine, LogOptions, LogSource, LogStream};
 pub use model::network::Network;
 pub use model::node::{ManagerStatus, Node, NodeStatus};
-pub use model::service::{Created, Service, ServiceMode, ServiceStatus, UpdateState, UpdateStatus};
+pub use model::service::{Created, Service, ServiceMode, UpdateState, UpdateStatus};
 pub use model::task::{Task, TaskFilter, TaskState, TaskStatus};
 pub use model::wire::at;
 pub use secret::Secret;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::{Service, ServiceMode, Task, TaskState, UpdateState};
+use engine::{Service, ServiceMode, Task, TaskState, UpdateState, at};
 use serde_json::Value;
 
 use crate::spec::same;
@@ -179,7 +179,7 @@ impl Watch {
     }
 
     fn monitor(&self) -> Duration {
-        let nanos = self.spec.pointer("/UpdateConfig/Monitor").and_then(Value::as_u64);
+        let nanos = at(&self.spec, "/UpdateConfig/Monitor").and_then(Value::as_u64);
         nanos.filter(|nanos| *nanos > 0).map_or(DEFAULT_MONITOR, Duration::from_nanos)
     }
 
@@ -237,7 +237,7 @@ impl Watch {
             self.standing_since = None;
             return None;
         };
-        let nanos = self.spec.pointer("/UpdateConfig/Delay").and_then(Value::as_u64).unwrap_or_default();
+        let nanos = at(&self.spec, "/UpdateConfig/Delay").and_then(Value::as_u64).unwrap_or_default();
         let grace = STANDSTILL_GRACE + self.monitor() + Duration::from_nanos(nanos);
         let since = *self.standing_since.get_or_insert(elapsed);
         (elapsed.saturating_sub(since) >= grace).then_some(Trouble::NodeLost { node })
@@ -269,7 +269,7 @@ impl Watch {
     }
 
     fn crash_limit(&self) -> usize {
-        let policy = self.spec.pointer("/TaskTemplate/RestartPolicy");
+        let policy = at(&self.spec, "/TaskTemplate/RestartPolicy");
         let field = |name: &str| policy.and_then(|policy| policy.get(name));
         if field("Condition").and_then(Value::as_str) == Some("none") {
             return 1;
@@ -306,7 +306,7 @@ impl Watch {
 
     /// The ids of the networks that a task needs an address in, and the name of the ingress network if it is one of them.
     fn networks(&self) -> Vec<String> {
-        let list = |pointer: &str| self.spec.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
+        let list = |pointer: &str| at(&self.spec, pointer).and_then(Value::as_array).into_iter().flatten();
         let joined = list("/TaskTemplate/Networks").filter_map(|network| network["Target"].as_str());
         let ingress = list("/EndpointSpec/Ports").any(|port| port["PublishMode"] != "host");
         joined.chain(ingress.then_some(INGRESS)).map(str::to_owned).collect()

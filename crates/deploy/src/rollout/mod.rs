@@ -14,6 +14,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use engine::Api;
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -185,7 +186,7 @@ impl<A: Api> Rollout<'_, A> {
             }
             result
         };
-        futures_util::future::join_all(services.iter().map(one)).await.into_iter().collect()
+        looks.listening(join_all(services.iter().map(one))).await.into_iter().collect()
     }
 
     async fn gate(&self, planned: &PlannedService) -> Result<Option<Crossed>, Stop> {

@@ -235,7 +235,8 @@ impl<A: Api> Rollout<'_, A> {
         let watched = Watched { key, id: &service.id, state, end };
         let watch =
             Watch::new(service.spec, BTreeSet::default(), self.options.timeout.unwrap_or(DEFAULT_TIMEOUT));
-        self.watched(&watched, watch, &Looks::new(self.api, &self.target.stack)).await
+        let looks = Looks::new(self.api, &self.target.stack);
+        looks.listening(self.watched(&watched, watch, &looks)).await
     }
 
     /// Before everything is put back: whether the removal has begun, and how to undo it. The mark says so too, so that a run

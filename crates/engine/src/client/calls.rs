@@ -23,7 +23,7 @@ impl Api for Client {
     }
 
     async fn services(&self, filter: &Filter) -> Result<Vec<Service>, Error> {
-        let target = list(&["services"], filter).with("status", true);
+        let target = list(&["services"], filter);
         let mut services: Vec<Service> = self.get(&Call::read("list the services"), target).await?;
         services.retain(|service| filter.admits_name(service.name()));
         services.sort_by(|a, b| a.name().cmp(b.name()));

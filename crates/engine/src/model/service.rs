@@ -18,12 +18,6 @@ pub struct Service {
     /// Its version index: an update must name it. The managers' own status writes move it too.
     #[serde(deserialize_with = "version_index")]
     pub version: u64,
-    /// When it was created, RFC 3339, by the managers' clock.
-    #[serde(default)]
-    pub created_at: String,
-    /// When it was last written, RFC 3339, by the managers' clock.
-    #[serde(default)]
-    pub updated_at: String,
     /// Its spec, raw.
     #[serde(default, deserialize_with = "shared")]
     pub spec: Arc<Value>,
@@ -33,12 +27,9 @@ pub struct Service {
     /// What Swarm's updater does or did; none after a creation and after updates that restart no task.
     #[serde(default, deserialize_with = "update_status")]
     pub update_status: Option<UpdateStatus>,
-    /// Its ports and virtual addresses, raw.
-    #[serde(default)]
-    pub endpoint: Value,
-    /// How many tasks run and should, where the engine counted them (lists only).
-    #[serde(default)]
-    pub service_status: Option<ServiceStatus>,
+    /// Its virtual addresses in its networks, raw.
+    #[serde(default, rename = "Endpoint", deserialize_with = "virtual_ips")]
+    pub virtual_ips: Arc<Vec<Value>>,
 }
 
 impl Service {
@@ -132,12 +123,6 @@ impl ServiceMode {
 pub struct UpdateStatus {
     /// What it does.
     pub state: UpdateState,
-    /// When it began, RFC 3339.
-    #[serde(default)]
-    pub started_at: Option<String>,
-    /// When it ended, RFC 3339.
-    #[serde(default)]
-    pub completed_at: Option<String>,
     /// Its own words.
     #[serde(default, deserialize_with = "null_is_default")]
     pub message: String,
@@ -164,6 +149,16 @@ pub enum UpdateState {
     Unknown,
 }
 
+fn virtual_ips<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Arc<Vec<Value>>, D::Error> {
+    #[derive(Default, Deserialize)]
+    struct Endpoint {
+        #[serde(default, rename = "VirtualIPs", deserialize_with = "null_is_default")]
+        virtual_ips: Vec<Value>,
+    }
+    let endpoint = Option::<Endpoint>::deserialize(deserializer)?.unwrap_or_default();
+    Ok(Arc::new(endpoint.virtual_ips))
+}
+
 /// The engine sends `{}` for "no status" in places, and `null` or nothing in others.
 fn update_status<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
@@ -173,18 +168,6 @@ fn update_status<'de, D: serde::Deserializer<'de>>(
         return Ok(None);
     }
     serde_json::from_value(value).map(Some).map_err(serde::de::Error::custom)
-}
-
-/// How many tasks a service has and should have.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
-pub struct ServiceStatus {
-    /// Running now.
-    pub running_tasks: u64,
-    /// Wanted.
-    pub desired_tasks: u64,
-    /// Completed, of a job.
-    pub completed_tasks: u64,
 }
 
 /// The answer to a creation.

@@ -22,9 +22,6 @@ pub struct Task {
     /// When it was created, RFC 3339, by the managers' clock.
     #[serde(default)]
     pub created_at: String,
-    /// When it was last written, RFC 3339, by the managers' clock.
-    #[serde(default)]
-    pub updated_at: String,
     /// The service it belongs to.
     #[serde(default, rename = "ServiceID")]
     pub service_id: String,

@@ -62,12 +62,12 @@ impl World {
     pub(crate) fn service_typed(&self, id_or_name: &str) -> Result<engine::Service, Refusal> {
         let service =
             self.find_service(id_or_name).ok_or_else(|| Refusal::not_found("service", id_or_name))?;
-        Ok(self.typed_service(service, false))
+        Ok(self.typed_service(service))
     }
 
     /// The list as the engine crate reads it.
     pub(crate) fn services_typed(&self, filter: &Filter) -> Vec<engine::Service> {
-        self.listed(filter).into_iter().map(|service| self.typed_service(service, true)).collect()
+        self.listed(filter).into_iter().map(|service| self.typed_service(service)).collect()
     }
 
     /// The services that pass a filter, in the order of their names.
@@ -99,7 +99,7 @@ impl World {
         answer["Endpoint"] =
             json!({ "Spec": service.spec.get("EndpointSpec").cloned().unwrap_or_else(|| json!({})) });
         if !service.virtual_addresses.is_empty() {
-            answer["Endpoint"]["VirtualIPs"] = json!(service.virtual_addresses);
+            answer["Endpoint"]["VirtualIPs"] = json!(*service.virtual_addresses);
         }
         if let Some(update) = &service.update {
             answer["UpdateStatus"] = json!({ "State": update.state, "StartedAt": timestamp(update.started) });

@@ -39,7 +39,7 @@ impl World {
         let service = Service {
             id: id.clone(),
             meta: Meta { version, created: self.now, updated: self.now },
-            virtual_addresses: Vec::new(),
+            virtual_addresses: Arc::default(),
             spec: Arc::new(spec),
             spec_version: version,
             foreign: false,
@@ -195,7 +195,7 @@ impl World {
             .collect();
         let (version, now) = (self.write(), self.now);
         if let Some(service) = self.services.get_mut(id) {
-            service.virtual_addresses = addresses;
+            service.virtual_addresses = Arc::new(addresses);
             (service.meta.version, service.meta.updated) = (version, now);
         }
     }

@@ -2,10 +2,10 @@
 //! run its service's spec; a one-shot that has ended has ended.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{FileKind, FileObject, Service, ServiceMode, TaskState};
-use serde_json::{Value, json};
 
 use super::record::{self, File, Meta, Network, Slot, text};
 use super::{Node, World};
@@ -109,10 +109,6 @@ fn file(kind: FileKind, live: &FileObject) -> (String, File) {
 }
 
 fn service(live: &Service) -> record::Service {
-    let addresses = record::list(&live.endpoint, "/VirtualIPs");
-    let virtual_addresses: Vec<Value> = addresses
-        .map(|address| json!({ "NetworkID": text(address, "/NetworkID"), "Addr": text(address, "/Addr") }))
-        .collect();
     record::Service {
         id: live.id.clone(),
         meta: Meta { version: live.version, ..Meta::default() },
@@ -122,7 +118,7 @@ fn service(live: &Service) -> record::Service {
         foreign_at: Duration::ZERO,
         previous: None,
         update: None,
-        virtual_addresses,
+        virtual_addresses: Arc::clone(&live.virtual_ips),
         iteration: live.version,
         restarts: BTreeMap::new(),
     }

@@ -31,7 +31,7 @@ pub(super) struct Service {
     pub(super) foreign_at: Duration,
     pub(super) previous: Option<Previous>,
     pub(super) update: Option<Update>,
-    pub(super) virtual_addresses: Vec<Value>,
+    pub(super) virtual_addresses: Arc<Vec<Value>>,
     /// Of a job: the version index of its current run.
     pub(super) iteration: u64,
     /// How often each slot's tasks were started again under one spec.

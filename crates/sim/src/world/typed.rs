@@ -11,36 +11,17 @@ use super::record::{File, Service, Task, Update};
 use crate::clock::timestamp;
 
 impl World {
-    pub(super) fn typed_service(&self, service: &Service, with_status: bool) -> engine::Service {
-        let mut endpoint = serde_json::Map::new();
-        let ports = service.spec.get("EndpointSpec").cloned().unwrap_or_else(|| serde_json::json!({}));
-        endpoint.insert("Spec".into(), ports);
-        if !service.virtual_addresses.is_empty() {
-            endpoint.insert("VirtualIPs".into(), service.virtual_addresses.clone().into());
-        }
+    pub(super) fn typed_service(&self, service: &Service) -> engine::Service {
         let typed = engine::Service {
             id: service.id.clone(),
             version: service.meta.version,
-            created_at: timestamp(service.meta.created),
-            updated_at: timestamp(service.meta.updated),
             spec: Arc::clone(&service.spec),
             previous_spec: service.previous.as_ref().map(|previous| Arc::clone(&previous.spec)),
             update_status: service.update.as_ref().map(update),
-            endpoint: endpoint.into(),
-            service_status: with_status.then(|| self.typed_status(&service.id)),
+            virtual_ips: Arc::clone(&service.virtual_addresses),
         };
-        debug_assert_eq!(Ok(&typed), read(self.service_answer(service, with_status)).as_ref());
+        debug_assert_eq!(Ok(&typed), read(self.service_answer(service, false)).as_ref());
         typed
-    }
-
-    fn typed_status(&self, id: &str) -> engine::ServiceStatus {
-        let mut status = engine::ServiceStatus::default();
-        for (_, task) in self.tasks_of(id) {
-            status.running_tasks += u64::from(task.state == TaskState::Running);
-            status.desired_tasks += u64::from(task.desired == TaskState::Running);
-            status.completed_tasks += u64::from(task.state == TaskState::Complete);
-        }
-        status
     }
 }
 
@@ -55,8 +36,6 @@ fn update(update: &Update) -> engine::UpdateStatus {
             "rollback_completed" => UpdateState::RollbackCompleted,
             _ => UpdateState::Unknown,
         },
-        started_at: Some(timestamp(update.started)),
-        completed_at: update.completed.map(timestamp),
         message: update.message.clone(),
     }
 }
@@ -67,7 +46,6 @@ pub(super) fn task(task: &Task) -> engine::Task {
         id: task.id.clone(),
         version: task.meta.version,
         created_at: timestamp(task.meta.created),
-        updated_at: timestamp(task.meta.updated),
         service_id: task.service.clone(),
         slot: if task.iteration.is_none() { task.slot.number } else { 0 },
         node_id: task.node.clone(),
