@@ -19,9 +19,11 @@ pub struct Behaviour {
     pub(crate) stops_in: Duration,
     pub(crate) log: Vec<(Duration, LogStream, String)>,
     pub(crate) on_start: Option<OnStart>,
+    pub(crate) on_end: Option<OnEnd>,
 }
 
 type OnStart = Arc<dyn Fn(&Start) + Send + Sync>;
+type OnEnd = Arc<dyn Fn(Duration, Duration) + Send + Sync>;
 
 /// The start of a task's container.
 #[derive(Clone, Debug)]
@@ -51,6 +53,7 @@ impl Default for Behaviour {
             stops_in: Duration::from_millis(100),
             log: Vec::new(),
             on_start: None,
+            on_end: None,
         }
     }
 }
@@ -108,6 +111,14 @@ impl Behaviour {
     #[must_use]
     pub fn on_start(mut self, effect: impl Fn(&Start) + Send + Sync + 'static) -> Self {
         self.on_start = Some(Arc::new(effect));
+        self
+    }
+
+    /// The same, and calls this at each end of a container, however it came about, with the times of its start and its end. It
+    /// must not call the simulator.
+    #[must_use]
+    pub fn on_end(mut self, effect: impl Fn(Duration, Duration) + Send + Sync + 'static) -> Self {
+        self.on_end = Some(Arc::new(effect));
         self
     }
 }

@@ -30,7 +30,7 @@ fn no_seed_breaks_an_invariant() {
 }
 
 /// What seeds have shown, each as the shortest list of faults that showed it.
-const REMEMBERED: [(u64, &str, &str); 10] = [
+const REMEMBERED: [(u64, &str, &str); 12] = [
     (
         0,
         "Swarm's own rollback, in the middle of an interrupted release's second run",
@@ -49,6 +49,16 @@ const REMEMBERED: [(u64, &str, &str); 10] = [
         "release=api-crashes,tweak-worker@4600,crash@4800,same-machine",
     ),
     (103_956, "an edit before a removal is tried again", "w8:foreign-edit,w9:lost-request,edit-mail@12520"),
+    (
+        2323,
+        "a stack that was recreated twice and put back, on networks that no record knew",
+        "release=worker-missing,crash@9679,rival@4372,strategy=recreate",
+    ),
+    (
+        825,
+        "a release that fails after one that could not be put back whole",
+        "release=mail-crashes,119:late-2765,fail-api@14194",
+    ),
 ];
 
 #[test]

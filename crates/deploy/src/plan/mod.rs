@@ -172,10 +172,10 @@ pub(crate) fn plan(target: &Target, live: &Live, options: PlanOptions) -> Plan {
         undo: Vec::new(),
         warnings: target.order.warnings.clone(),
         base: live.services.clone(),
-        previous: previous(target, live, interrupted),
+        previous: previous(target, live, history.unfinished),
         in_force: history.settled.map(|outcome| outcome.number),
         empty: false,
-        networks: before(live, interrupted),
+        networks: before(live, history.unfinished),
         network_names: BTreeMap::new(),
         recreate: None,
     };
@@ -232,14 +232,15 @@ fn files(live: &Live, target: &Target, state: FileState) -> Vec<(&'static str, S
     [of(FileKind::Secret, &target.secrets), of(FileKind::Config, &target.configs)].concat()
 }
 
-/// What a failed release goes back to: what was before it, or before the interrupted one that it takes over from.
-fn previous(target: &Target, live: &Live, interrupted: Option<&Release>) -> Specs {
+/// What a failed release goes back to: what was before it, or before the one that it takes over from, which was interrupted or
+/// could not be put back whole.
+fn previous(target: &Target, live: &Live, unfinished: Option<&Release>) -> Specs {
     let mut previous: Specs =
         live.services.iter().map(|(name, spec)| (name.clone(), Some(spec.clone()))).collect();
     for name in target.services.values().filter(|wanted| !wanted.gate).map(|wanted| &wanted.name) {
         previous.entry(name.clone()).or_insert(None);
     }
-    if let Some(release) = interrupted.filter(|release| release.opened && !planted!(MixedIsPrevious)) {
+    if let Some(release) = unfinished.filter(|release| release.opened && !planted!(MixedIsPrevious)) {
         previous.extend(release.intent.previous.clone());
     }
     previous.retain(|_, spec| spec.as_ref().is_none_or(|spec| !is_gate_run(spec)));
@@ -247,8 +248,8 @@ fn previous(target: &Target, live: &Live, interrupted: Option<&Release>) -> Spec
 }
 
 /// The networks that a failed release goes back to, by the same rule.
-fn before(live: &Live, interrupted: Option<&Release>) -> Networks {
-    let recorded = interrupted.filter(|release| release.opened && !release.intent.networks.is_empty());
+fn before(live: &Live, unfinished: Option<&Release>) -> Networks {
+    let recorded = unfinished.filter(|release| release.opened && !release.intent.networks.is_empty());
     match recorded {
         Some(release) => release.intent.networks.clone(),
         None => live.networks_of(live.services.values()),

@@ -187,8 +187,11 @@ fn a_release_that_was_put_back_leaves_the_one_before_it_in_force() {
     let specs = some(&live.services);
     live.releases.push(release(2, "other", specs.clone(), Some((State::RolledBack, specs.clone()))));
     assert!(plan(&target("app:1"), &live, PlanOptions::default()).empty);
-    live.releases.push(release(3, "other", specs.clone(), Some((State::Incomplete, specs))));
+    live.releases.push(release(3, "other", specs.clone(), Some((State::Incomplete, specs.clone()))));
     assert!(!plan(&target("app:1"), &live, PlanOptions::default()).empty);
+    // What could not be put back is not what a later release goes back to.
+    change(&mut live, "shop_api")["Labels"]["tidegate.release"] = json!("3");
+    assert_eq!(plan(&target("app:2"), &live, PlanOptions::default()).previous, specs);
 }
 
 #[test]

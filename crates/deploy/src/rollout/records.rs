@@ -13,6 +13,7 @@ use crate::gate::Crossed;
 use crate::keep;
 use crate::mark::Mark;
 use crate::naming::{self, NAME_LABEL};
+use crate::networks::{self, Networks};
 use crate::plan::is_gate_run;
 use crate::release::{self, Intent, Outcome, Part, Release, Specs, State};
 use crate::spec::{self, RELEASE_LABEL};
@@ -127,11 +128,25 @@ impl<A: Api> Rollout<'_, A> {
             applied: crossed.map(|crossed| crossed.applied.clone()).unwrap_or_default(),
             networks: match state {
                 State::Succeeded => self.live.networks_of(specs.values().flatten()),
-                State::RolledBack | State::Incomplete => self.plan.networks.clone(),
+                State::RolledBack | State::Incomplete => self.networks_before(&specs),
             },
             specs,
         };
         self.write_parts(release::outcome_parts(&self.target.stack, &outcome, &self.key)?).await
+    }
+
+    /// The networks of before the release, under every id by which these specs name them: a deploy that was interrupted while
+    /// it recreated the stack may have given them others.
+    fn networks_before(&self, specs: &Specs) -> Networks {
+        let mut networks = self.plan.networks.clone();
+        for id in specs.values().flatten().flat_map(|spec| networks::targets(spec)) {
+            let name = self.plan.network_names.get(id).map(String::as_str);
+            let body = self.plan.networks.values().find(|body| Some(networks::name(body)) == name);
+            if let Some(body) = body {
+                networks.entry(id.to_owned()).or_insert_with(|| body.clone());
+            }
+        }
+        networks
     }
 
     /// Removes runs of the gates other than the last one and the last one that was crossed, a gate's service of the

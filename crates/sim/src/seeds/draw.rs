@@ -38,6 +38,15 @@ pub(super) fn draw(seed: u64) -> Faults {
     if rng.chance(200) {
         items.push(Item::Rival(number(rng.below(12_000))));
     }
+    if rng.chance(80) {
+        busy(&mut rng, &mut items);
+    }
+    if rng.chance(100) {
+        items.push(Item::Gate(number(5_000 + rng.below(55_000))));
+    }
+    if rng.chance(50) {
+        items.push(Item::Recreate);
+    }
     events(&mut rng, &mut items);
     if rng.chance(300) {
         items.push(Item::Then(if rng.chance(500) { 1 } else { 3 }));
@@ -84,6 +93,14 @@ fn storm(rng: &mut Rng, items: &mut Vec<Item>) {
         if rng.chance(500) {
             items.push(Item::Call(When::Write(write + 1), fault(rng)));
         }
+    }
+}
+
+/// Answers come late for a while.
+fn busy(rng: &mut Rng, items: &mut Vec<Item>) {
+    let from = 1 + rng.below(CALLS);
+    for call in from..from + 2 + rng.below(20) {
+        items.push(Item::Call(When::Call(call), Fault::Late(number(500 + rng.below(2500)))));
     }
 }
 

@@ -3,6 +3,7 @@
 //! | written | means |
 //! |---|---|
 //! | `release=gate-fails` | how the attacked release behaves ([`Second`]) |
+//! | `gate=9000` | the gates run for 9,000 ms |
 //! | `12:lost-answer` | what happens to the deployer's call 12 of all calls ([`Fault`]) |
 //! | `w3:foreign-edit` | the same for its writing call 3 |
 //! | `crash-before-12`, `crash-after-12` | the deployer is killed around its call 12 |
@@ -14,7 +15,7 @@
 //! | `noop-api@3000` | somebody writes the spec that the service has, once more |
 //! | `fail-api@3000` | a running task of the service fails |
 //! | `drain-api=3000` | the tasks that the service has take 3,000 ms to stop |
-//! | `strategy=recreate` | the attacked release recreates the stack; no seed does that by itself |
+//! | `strategy=recreate` | the attacked release recreates the stack |
 //! | `then=1` | the next command deploys this release instead of the attacked one |
 
 use std::fmt;
@@ -95,6 +96,8 @@ impl Victim {
 pub enum Item {
     /// How the attacked release behaves.
     Release(Second),
+    /// How long the gates run.
+    Gate(u32),
     /// The release that the next command deploys.
     Then(u32),
     /// The attacked release recreates the stack.
@@ -146,6 +149,7 @@ impl fmt::Display for Item {
         let victim = |victim: Victim| name_of(&Victim::ALL, victim);
         match *self {
             Self::Release(second) => write!(f, "release={}", name_of(&Second::ALL, second)),
+            Self::Gate(time) => write!(f, "gate={time}"),
             Self::Then(release) => write!(f, "then={release}"),
             Self::Call(when, fault) => {
                 match when {
@@ -212,6 +216,7 @@ fn parse(text: &str) -> Option<Item> {
     if let Some((key, value)) = text.split_once('=') {
         return match key {
             "release" => Some(Item::Release(by_name(&Second::ALL, value)?)),
+            "gate" => Some(Item::Gate(value.parse().ok()?)),
             "then" => Some(Item::Then(value.parse().ok()?)),
             key => {
                 Some(Item::Drain(by_name(&Victim::ALL, key.strip_prefix("drain-")?)?, value.parse().ok()?))
@@ -295,6 +300,15 @@ impl Faults {
             _ => None,
         });
         given.next().unwrap_or_default()
+    }
+
+    /// How long the gates run, if it is said.
+    pub fn gate(&self) -> Option<Duration> {
+        let mut given = self.0.iter().filter_map(|item| match item {
+            Item::Gate(time) => Some(Duration::from_millis((*time).into())),
+            _ => None,
+        });
+        given.next()
     }
 
     /// The release that the next command deploys.

@@ -8,7 +8,7 @@ use engine::{Call, FileKind};
 
 use super::faults::Second;
 use super::picture::Picture;
-use super::stack::{BEHIND_THE_GATE, GATE_RUNS, Gates};
+use super::stack::{BEHIND_THE_GATE, Gates};
 use crate::Sim;
 
 /// A promise that was not kept.
@@ -85,12 +85,11 @@ impl Judge {
         let writes_service = ["create the service ", "update the service "]
             .iter()
             .find_map(|prefix| call.what.strip_prefix(prefix));
-        if sender.release == 2 && writes_service.is_some_and(|name| BEHIND_THE_GATE.contains(&name)) {
-            let now = sim.now();
-            let crossed = |(at, image): &(_, &str)| *image == "migrate:2" && *at + GATE_RUNS <= now;
-            if sender.second.is_refused() || !sender.gates.starts().iter().any(crossed) {
-                self.add(2, format!("`{}` although the gate was not crossed", call.what));
-            }
+        if sender.release == 2
+            && writes_service.is_some_and(|name| BEHIND_THE_GATE.contains(&name))
+            && (sender.second.is_refused() || !sender.gates.crossed(sim.now()))
+        {
+            self.add(2, format!("`{}` although the gate was not crossed", call.what));
         }
     }
 
@@ -145,10 +144,8 @@ impl Judge {
 
     /// No gate starts while another runs.
     pub(super) fn overlaps(&self, gates: &Gates) {
-        for pair in gates.starts().windows(2) {
-            if pair[1].0 < pair[0].0 + GATE_RUNS {
-                self.add(1, format!("two gates at once: {pair:?}"));
-            }
+        if let Some(two) = gates.overlap() {
+            self.add(1, format!("two gates at once: {two:?}"));
         }
     }
 }

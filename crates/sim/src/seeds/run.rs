@@ -57,7 +57,7 @@ fn base() -> &'static Base {
     BASE.get_or_init(|| {
         on_virtual_time(async {
             let sim = Sim::new(0);
-            teach(&sim, Second::Good);
+            teach(&sim, &Faults::default());
             let first = deploy::deploy(&sim, release(1), &options("first", "", |_| false), &|_| {}).await;
             assert!(first.is_ok(), "the first release did not go out: {first:?}");
             sleep(SETTLING).await;
@@ -79,7 +79,7 @@ pub(super) fn play(seed: u64, faults: &Faults, story: Option<Arc<Story>>) -> Vec
     let base = base();
     on_virtual_time(async {
         let sim = Sim::resume(&base.snapshot, seed);
-        let gates = teach(&sim, faults.second());
+        let gates = teach(&sim, faults);
         let scene = Scene {
             seed,
             sim,

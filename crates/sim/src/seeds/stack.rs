@@ -2,21 +2,21 @@
 //! second release is the one under attack; it brings a service and a network of its own.
 
 use std::path::PathBuf;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use deploy::{Holder, Options, Records, ResolveImage};
 use stackfile::{Desired, Input};
 
-use super::faults::Second;
+use super::faults::{Faults, Second};
 use crate::{Behaviour, Sim};
 
 /// The stack's name.
 pub(super) const STACK: &str = "shop";
 /// Its services behind the gate: what no release may touch whose gate was not crossed.
 pub(super) const BEHIND_THE_GATE: [&str; 3] = ["shop_api", "shop_worker", "shop_mail"];
-/// How long a gate runs.
-pub(super) const GATE_RUNS: Duration = Duration::from_secs(3);
+/// How long a gate runs where nothing else is said.
+const GATE_RUNS: Duration = Duration::from_secs(3);
 /// How long a task must stay up, by the stack file.
 pub(super) const MONITOR: Duration = Duration::from_secs(2);
 /// A secret value: in no output, record or error may it be seen.
@@ -35,26 +35,59 @@ pub(super) fn services(release: u32) -> Vec<(&'static str, String, usize)> {
     services
 }
 
-/// The gates' starts: when, and of which image.
+/// One run of a gate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Run {
+    pub(super) image: &'static str,
+    pub(super) began: Duration,
+    /// When it ended, if it has, by itself or because it was stopped.
+    pub(super) ended: Option<Duration>,
+}
+
+/// The runs of gates.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Gates(Arc<Mutex<Vec<(Duration, &'static str)>>>);
+pub(super) struct Gates {
+    lasts: Duration,
+    runs: Arc<Mutex<Vec<Run>>>,
+}
 
 impl Gates {
-    fn add(&self, at: Duration, image: &'static str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((at, image));
+    fn began(&self, image: &'static str, began: Duration) {
+        self.lock().push(Run { image, began, ended: None });
     }
 
-    /// All starts so far, in order.
-    pub(super) fn starts(&self) -> Vec<(Duration, &'static str)> {
-        let mut starts = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        starts.sort_unstable();
-        starts
+    fn ended(&self, image: &str, began: Duration, ended: Duration) {
+        let mut runs = self.lock();
+        if let Some(run) = runs.iter_mut().find(|run| run.image == image && run.began == began) {
+            run.ended = Some(ended);
+        }
+    }
+
+    /// Whether a gate of the attacked release has run to its own end.
+    pub(super) fn crossed(&self, now: Duration) -> bool {
+        let whole = |run: &Run| run.ended.unwrap_or(now) >= run.began + self.lasts;
+        self.lock().iter().any(|run| run.image == "migrate:2" && whole(run))
+    }
+
+    /// Two runs that were there at the same time.
+    pub(super) fn overlap(&self) -> Option<(Run, Run)> {
+        let mut runs = self.lock().clone();
+        runs.sort_by_key(|run| run.began);
+        let mut pairs =
+            runs.windows(2).filter(|pair| pair[0].ended.is_none_or(|ended| ended > pair[1].began));
+        pairs.next().map(|pair| (pair[0].clone(), pair[1].clone()))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Run>> {
+        // Only whole entries are ever put in.
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Tells the simulator how the images of all releases behave.
-pub(super) fn teach(sim: &Sim, second: Second) -> Gates {
-    let gates = Gates::default();
+pub(super) fn teach(sim: &Sim, faults: &Faults) -> Gates {
+    let second = faults.second();
+    let gates = Gates { lasts: faults.gate().unwrap_or(GATE_RUNS), ..Gates::default() };
     let up = |milliseconds| Behaviour::up_after(Duration::from_millis(milliseconds));
     sim.behave("db:1", up(1000));
     let (row, code) = match second {
@@ -92,10 +125,11 @@ fn gate(image: &'static str, row: &str, head: &str, code: i64, gates: &Gates) ->
     let report = format!(
         r#"{{"event":"report","run":"${{TIDEGATE_RUN}}","rows_before":[],"rows":["{row}"],"heads":["{head}"],"applied":[],"outcome":"{outcome}","error":null,"message":"m"}}"#
     );
-    let gates = gates.clone();
-    Behaviour::exits_after(GATE_RUNS, code)
-        .says(GATE_RUNS / 2, report)
-        .on_start(move |start| gates.add(start.at, image))
+    let (starting, ending) = (gates.clone(), gates.clone());
+    Behaviour::exits_after(gates.lasts, code)
+        .says(gates.lasts / 2, report)
+        .on_start(move |start| starting.began(image, start.at))
+        .on_end(move |began, ended| ending.ended(image, began, ended))
 }
 
 static RELEASES: LazyLock<[Desired; 3]> = LazyLock::new(|| [1, 2, 3].map(read));

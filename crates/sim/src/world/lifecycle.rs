@@ -320,6 +320,9 @@ impl World {
         let Some(task) = self.tasks.get_mut(&key) else { return };
         task.exit_code = code;
         task.ended = Some(now);
+        if let (Some(on_end), Some(started)) = (&task.behaviour.on_end, task.started) {
+            on_end(started, now);
+        }
         let (service, container) = (task.service.clone(), task.container.clone());
         if let Some(container) = container {
             self.tell("container", "die", &container, &[]);
