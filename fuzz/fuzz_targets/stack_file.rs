@@ -1,18 +1,7 @@
-//! One stack file of any text: read and converted, or refused with a place; never a panic, never a hang.
+//! One stack file of any text. See `bodies.rs`.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use stackfile::{Input, Options, convert, load};
+#[path = "../bodies.rs"]
+mod bodies;
 
-fuzz_target!(|text: &str| {
-    let input = Input::stdin(text);
-    match load(&[input], &Options::default()) {
-        Ok(loaded) => {
-            let _ = stackfile::config_yaml(&loaded.stack);
-            let _ = convert(&loaded.stack, "stack");
-        }
-        Err(diagnostics) => {
-            assert!(diagnostics.iter().any(|diagnostic| diagnostic.place.is_some()), "no place: {diagnostics:?}");
-        }
-    }
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| bodies::stack_file(bytes));

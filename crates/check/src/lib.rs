@@ -22,7 +22,6 @@ mod mask;
 mod proof;
 mod rule;
 mod rules;
-mod secret;
 mod snapshot;
 #[cfg(test)]
 mod testing;
@@ -31,5 +30,6 @@ pub use checker::{Checked, check};
 pub use docs::{explain, rules_markdown};
 pub use finding::{Edit, Finding, Fix, FixState, Region};
 pub use fix::{Fixed, fix};
+pub use mask::without_secrets;
 pub use rule::{Example, Rule};
 pub use rules::{nearest, rule, rules};

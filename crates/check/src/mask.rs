@@ -7,11 +7,9 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use diagnostics::{Diagnostic, Place, Source};
+use diagnostics::{Diagnostic, Place, Source, secrets as secret};
 use regex::Regex;
 use stackfile::Stack;
-
-use crate::secret;
 
 /// What the first line of a private key ends with, and its last one begins with.
 const KEY_START: &str = "PRIVATE KEY-----";
@@ -26,15 +24,24 @@ static NAME: LazyLock<Option<Regex>> =
 /// A value in quotes.
 const QUOTED: &str = r#""(?:[^"\\\r\n]|\\.)*"?|'(?:[^'\r\n]|'')*'?"#;
 
+/// A list, which is wrong where a secret should be, and is shown for just that.
+const LIST: &str = r"\[[^\]\r\n]*\]?";
+
 /// The value behind it, in a line of its own: it goes on to the end of the line.
 static VALUE: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(&format!(r"^(?:{QUOTED}|[^\s\[{{#&][^\r\n]*)")).ok());
+    LazyLock::new(|| Regex::new(&format!(r"^(?:{QUOTED}|{LIST}|[^\s\[{{#&][^\r\n]*)")).ok());
 
 /// The same, inside of brackets.
 static ITEM: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let variable = r"\$\{[^}\r\n]*\}";
-    Regex::new(&format!(r"^(?:{QUOTED}|(?:{variable}|[^\s,}}\]\[{{#&])(?:{variable}|[^,}}\]\r\n])*)")).ok()
+    Regex::new(&format!(r"^(?:{QUOTED}|{LIST}|(?:{variable}|[^\s,}}\]\[{{#&])(?:{variable}|[^,}}\]\r\n])*)"))
+        .ok()
 });
+
+/// The same finding, in words and with places that show no secret. For findings of those who know nothing of secrets.
+pub fn without_secrets(diagnostic: &Diagnostic) -> Diagnostic {
+    Masks::default().diagnostic(diagnostic.clone())
+}
 
 /// The sources of one check, masked.
 #[derive(Default)]
@@ -189,6 +196,8 @@ enum Below {
     Nothing,
     /// A part, if they are indented more than this.
     Indented(usize),
+    /// A part, if they are items of a list that is indented as much as this, or more.
+    Items(usize),
     /// A part, up to the end of a key.
     Key,
 }
@@ -203,6 +212,7 @@ fn parts(text: &str) -> Vec<Range<usize>> {
         let goes_on = match below {
             Below::Nothing => false,
             Below::Indented(outer) => indent > outer || line.trim().is_empty(),
+            Below::Items(outer) => indent >= outer && line.trim_start().starts_with("- "),
             Below::Key => true,
         };
         if goes_on {
@@ -240,6 +250,10 @@ fn line_parts(text: &str, line: &str, start: usize, parts: &mut Vec<Range<usize>
         }
         let runs = block || value.end() == rest.trim_end().len();
         below = if runs { Below::Indented(indent) } else { Below::Nothing };
+    }
+    let bare = line.trim().strip_suffix(':').map(|name| name.trim_matches(['"', '\'', '-', ' ']));
+    if bare.is_some_and(|name| secret::is_name(name) && !matches!(name, "secret" | "secrets")) {
+        below = Below::Items(indent);
     }
     if let Some(password) = secret::url_password(line) {
         parts.push(start + password.start..start + password.end);
@@ -289,6 +303,9 @@ mod tests {
                 "  CERT: |\n    -----BEGIN RSA PRIVATE KEY-----\n    ***\n    ***\n  B: c\n",
             ),
             ("secrets: [db_password]\n", "secrets: [db_password]\n"),
+            ("e: { DB_PASSWORD: [hunter2], C: d }\n", "e: { DB_PASSWORD: ***, C: d }\n"),
+            ("  DB_PASSWORD: [hunter2, 'hunter2']\n", "  DB_PASSWORD: ***\n"),
+            ("  DB_PASSWORD:\n    - hunter2\n  B: c\n", "  DB_PASSWORD:\n    ***\n  B: c\n"),
         ] {
             let got = Masks::default().text(&Source::new("a.yml", text));
             assert!(!got.contains("hunter2"), "{text} is {got}");

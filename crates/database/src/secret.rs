@@ -22,14 +22,15 @@ impl Secret {
         &self.0
     }
 
-    /// The text with every appearance of this secret hidden, also in its percent-encoded form.
+    /// The text with every appearance of this secret hidden, also as an address and as a password file have it.
     pub fn redact(&self, text: &str) -> String {
         if self.0.is_empty() {
             return text.to_owned();
         }
         let mut text = text.to_owned();
         let encoded = percent_encode(&self.0);
-        for form in [self.0.as_str(), &encoded, &encoded.replace("%20", "+")] {
+        let escaped = self.0.replace('\\', r"\\").replace(':', r"\:");
+        for form in [self.0.as_str(), &encoded, &encoded.replace("%20", "+"), &escaped] {
             if form.len() >= LONG_ENOUGH_TO_BE_UNIQUE {
                 text = text.replace(form, HIDDEN);
             } else {
@@ -78,8 +79,8 @@ mod tests {
         let secret = Secret::new("pa55:w@rd");
         assert_eq!(format!("{secret} {secret:?}"), "******** ********");
         assert_eq!(
-            secret.redact("postgresql://u:pa55%3Aw%40rd@h/d and password=pa55:w@rd"),
-            "postgresql://u:********@h/d and password=********"
+            secret.redact("postgresql://u:pa55%3Aw%40rd@h/d and password=pa55:w@rd, *:*:*:*:pa55\\:w@rd"),
+            "postgresql://u:********@h/d and password=********, *:*:*:*:********"
         );
     }
 

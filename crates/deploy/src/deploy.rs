@@ -13,6 +13,7 @@ use crate::checks::Probe;
 use crate::error::Error;
 use crate::event::{Event, Sink};
 use crate::goal::{Back, Goal};
+use crate::hidden::Hidden;
 use crate::history;
 use crate::images::{self, ResolveImage};
 use crate::interrupt::Interrupt;
@@ -271,6 +272,8 @@ async fn under_lease<A: Api>(
     }
     refuse_superseded(goal.stack(), &live, before.in_force, options)?;
     let release = plan.number;
+    let hidden = Hidden::of(target, &plan.previous);
+    let sink: Sink<'_> = &|event| sink(hidden.event(event));
     let rollout = Rollout {
         api,
         target,
@@ -279,6 +282,7 @@ async fn under_lease<A: Api>(
         key,
         options,
         sink,
+        hidden: &hidden,
         configs: goal.configs(),
         how,
         written: Mutex::default(),

@@ -20,6 +20,7 @@
 //! | `gate` | the gate's service, its log, the verdict |
 //! | `converge` | whether a service is there, and whether it can still get there |
 //! | `release`, `seal` | how a release is recorded |
+//! | `hidden` | what is taken out of the words of others before they are told or recorded |
 //! | `plan_file` | whether anything has moved since a plan was agreed to |
 //!
 //! The driver does what the core decided, through [`engine::Api`] only: `observe`, `outsiders`, `images`, `lease`, `relabel`, `write`,
@@ -46,6 +47,7 @@ mod event;
 mod gate;
 mod gate_run;
 mod goal;
+mod hidden;
 mod history;
 mod images;
 mod interrupt;

@@ -5,6 +5,7 @@
 //! asks for a [`Diagnostic`] as text ([`Diagnostic::render`]) or serialises it.
 
 mod render;
+pub mod secrets;
 
 use std::fmt;
 use std::ops::Range;

@@ -126,7 +126,7 @@ impl Endpoint {
     /// An address as it stands in `DOCKER_HOST`; `tls` applies to `tcp://` only.
     fn parse(address: &str, tls: Option<Tls>) -> Result<Self, Error> {
         let address = address.trim();
-        match address.split_once("://") {
+        match split_scheme(address) {
             Some(("unix", "")) => Ok(Self::Unix(DEFAULT_SOCKET.into())),
             Some(("unix", path)) => Ok(Self::Unix(path.into())),
             Some(("tcp" | "http", rest)) => Self::parse_tcp(address, rest, tls),
@@ -139,6 +139,10 @@ impl Endpoint {
 
     fn parse_tcp(address: &str, rest: &str, tls: Option<Tls>) -> Result<Self, Error> {
         let rest = rest.strip_suffix('/').unwrap_or(rest);
+        if rest.contains('@') {
+            let reason = "it holds a user or a password, which an engine does not ask for: it knows a client by its certificate";
+            return Err(bad(address, reason));
+        }
         if rest.contains('/') {
             return Err(bad(address, "a path after the port is not supported"));
         }
@@ -160,7 +164,7 @@ impl Endpoint {
             None => (None, authority),
         };
         if user.as_ref().is_some_and(|user| user.contains(':')) {
-            return Err(bad("ssh://...", "it holds a password: use a key or the ssh agent"));
+            return Err(bad(address, "it holds a password: use a key or the ssh agent"));
         }
         let (host, port) =
             split_port(rest).ok_or_else(|| bad(address, "the port is not a number up to 65535"))?;
@@ -190,7 +194,30 @@ impl fmt::Display for Endpoint {
 }
 
 fn bad(address: &str, reason: impl Into<String>) -> Error {
-    Error::BadAddress { address: address.to_owned(), reason: reason.into() }
+    Error::BadAddress { address: without_login(address), reason: reason.into() }
+}
+
+/// The scheme and what follows it; `None` if there is none. What has other characters than a scheme's before the first `://` may
+/// be a login.
+fn split_scheme(address: &str) -> Option<(&str, &str)> {
+    let is_scheme =
+        |scheme: &str| scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    address.split_once("://").filter(|(scheme, _)| is_scheme(scheme))
+}
+
+/// An address as it may be shown: without a user and a password, and without what is behind a `?`. The user of an ssh address
+/// is no secret.
+fn without_login(address: &str) -> String {
+    let (scheme, rest) = match split_scheme(address) {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), address),
+    };
+    let (rest, query) = rest.split_once('?').map_or((rest, ""), |(rest, _)| (rest, "?..."));
+    match rest.rsplit_once('@') {
+        Some((login, _)) if scheme == "ssh://" && !login.contains(':') => format!("{scheme}{rest}{query}"),
+        Some((_, rest)) => format!("{scheme}***@{rest}{query}"),
+        None => format!("{scheme}{rest}{query}"),
+    }
 }
 
 /// `host`, `host:port`, `[::1]:port`; `None` if the port is none.

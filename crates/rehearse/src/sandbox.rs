@@ -39,6 +39,8 @@ impl Sandbox {
         let folder = prepare(names, secrets).map_err(|error| format!("no folder for it: {error}"))?;
         let root = is_root();
         let mut command = Command::new("unshare");
+        // It lives as long as the sandbox, and has no use for the deployer's secrets.
+        command.env_clear();
         if !root {
             command.args(["--user", "--map-root-user"]);
         }
@@ -77,17 +79,20 @@ impl Sandbox {
         command
     }
 
-    /// The same as somebody who is not root: PostgreSQL refuses to be.
+    /// The same as somebody who is not root: PostgreSQL refuses to be. Nothing of this process's environment goes there: it
+    /// holds the deployer's secrets, and the processes of another user belong to that user.
     pub(crate) fn unprivileged(&self, program: impl AsRef<OsStr>) -> Command {
         if self.root {
             let user = server_user().map_or(NOBODY.to_owned(), |(user, _)| user.to_string());
             let group = server_user().map_or(NOBODY.to_owned(), |(_, group)| group.to_string());
             let mut command = self.command(self.folder(), "setpriv");
+            command.env_clear().env("PATH", search_path());
             command.arg(format!("--reuid={user}")).arg(format!("--regid={group}")).arg("--clear-groups");
             command.arg(program);
             return command;
         }
         let mut command = self.command(self.folder(), "unshare");
+        command.env_clear().env("PATH", search_path());
         command.args(["--user", &format!("--map-user={NOBODY}"), &format!("--map-group={NOBODY}")]);
         command.arg(program);
         command

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use diagnostics::secrets::without_named;
+
 /// A secret text, such as a database URL with its password. `Debug` hides it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -24,9 +26,13 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The text with the passwords of its URLs (`scheme://user:password@host`) starred out, byte for byte, so that places
-/// in it stay right. For sources that diagnostics quote.
+/// The text with the passwords of its URLs (`scheme://user:password@host`) and the values of options that are named like a
+/// secret starred out, byte for byte, so that places in it stay right. For sources that diagnostics quote.
 pub(crate) fn without_passwords(text: &str) -> String {
+    without_named(&without_url_passwords(text))
+}
+
+fn without_url_passwords(text: &str) -> String {
     let mut result = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("://") {

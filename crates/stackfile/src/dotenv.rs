@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
+use diagnostics::secrets::without_values;
 use diagnostics::{Diagnostic, Source};
 
 use crate::files;
@@ -33,13 +34,15 @@ fn parse(
     source: &Source,
     environment: &BTreeMap<String, String>,
 ) -> Result<BTreeMap<String, String>, Diagnostic> {
+    // Findings quote this one: what is wrong with a secret's line must not show the secret.
+    let shown = Source::new(source.name(), without_values(source.text()));
     let mut variables = environment.clone();
     let mut names = Vec::new();
     let mut rest = Rest { text: source.text(), at: 0 };
     while let Some(start) = rest.next_entry() {
         let (name, value, range) = rest.entry(start).map_err(|(message, range)| {
             Diagnostic::error("stack-file/env-file", message)
-                .at(source.place(range))
+                .at(shown.place(range))
                 .help("write `NAME=value`, with the value in quotes if it has blanks or `#` in it")
         })?;
         let value = match value {
@@ -51,7 +54,7 @@ fn parse(
                         "stack-file/env-file",
                         format!("the value of `{name}` has no valid variable"),
                     )
-                    .at(source.place(range))
+                    .at(shown.place(range))
                     .help("write `${NAME}` or `${NAME:-default}`; in single quotes `$` is a dollar sign")
                 })?
             }
@@ -110,7 +113,8 @@ impl<'a> Rest<'a> {
         let name = name.strip_prefix("export ").unwrap_or(name).trim();
         let valid = |c: char| c == '_' || c == '.' || c == '-' || c.is_ascii_alphanumeric();
         if name.is_empty() || !name.chars().all(valid) {
-            return Err((format!("`{name}` is no name of a variable"), start..start + equals));
+            // Not repeated: it may be a line of a value that should be in quotes.
+            return Err(("this line begins with no name of a variable".into(), start..start + equals));
         }
         self.at = start + equals + 1;
         self.at += self.left().len() - self.left().trim_start_matches([' ', '\t']).len();
@@ -183,12 +187,23 @@ mod tests {
     fn refusals_name_their_line() {
         for (text, wanted) in [
             ("A=1\nnothing\n", ".env:2:1: this line sets no variable"),
-            ("A B=1", ".env:1:1: `A B` is no name"),
+            ("A B=1", ".env:1:1: this line begins with no name"),
             ("A=\"x\nB=2\n", ".env:1:3: this value has a quote"),
             ("A=${", ".env:1:1: the value of `A` has no valid variable"),
         ] {
             let error = run(text).unwrap_err();
             assert!(error.contains(wanted), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_does_not_show_the_line_that_may_be_a_secret() {
+        for text in ["KEY=a\nhunter2\n", "hunter2+x==\n", "KEY=\"hunter2\n", "KEY=hunter2${\n", "hunter 2=x"]
+        {
+            let source = Source::new(".env", text);
+            let error = parse(&source, &BTreeMap::new()).unwrap_err();
+            let shown = error.render(diagnostics::Style::Plain);
+            assert!(!shown.contains("hunter"), "{shown}");
         }
     }
 }

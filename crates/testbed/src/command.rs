@@ -1,10 +1,20 @@
-//! Commands with captured output and a time limit. What they mean is the caller's business.
+//! Commands with captured output and a time limit. What they mean is the caller's business, but for one thing: what Tidegate
+//! prints, and what it and its children have among their arguments, holds none of the secrets that a test has planted
+//! ([`crate::canary`]). A test does not have to think of it.
 
+use std::ffi::OsStr;
 use std::io::Read;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+use crate::canary::Canary;
+use crate::processes::{descendants, shown};
+
+/// How often the arguments of Tidegate's children are looked at.
+const CHILDREN: Duration = Duration::from_millis(100);
 
 /// A command that has ended.
 #[derive(Debug, Clone)]
@@ -57,6 +67,8 @@ pub struct Running {
     stdout: Option<Captured>,
     stderr: Option<Captured>,
     started: Instant,
+    /// Whether its output must hold no planted secret.
+    searched: bool,
 }
 
 impl Running {
@@ -65,6 +77,11 @@ impl Running {
     pub fn start(command: &mut Command) -> Self {
         let started = Instant::now();
         let name = format!("{command:?}");
+        let searched = is_tidegate(command) && !shows_everything(command);
+        if is_tidegate(command) {
+            let arguments = command.get_args().map(|argument| argument.to_string_lossy().into_owned());
+            assert_no_secret("its own arguments", &arguments.collect::<Vec<_>>().join("\n"));
+        }
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -73,7 +90,7 @@ impl Running {
             .unwrap_or_else(|error| panic!("{name} does not start: {error}"));
         let stdout = child.stdout.take().map(Captured::start);
         let stderr = child.stderr.take().map(Captured::start);
-        Self { command: name, child, stdout, stderr, started }
+        Self { command: name, child, stdout, stderr, started, searched }
     }
 
     /// The process id.
@@ -105,7 +122,14 @@ impl Running {
     #[track_caller]
     pub fn finish(mut self, limit: Duration) -> Finished {
         let end = Instant::now() + limit;
+        let mut looked = Instant::now();
         let status: ExitStatus = loop {
+            if self.searched && looked.elapsed() >= CHILDREN {
+                looked = Instant::now();
+                for child in descendants(self.pid()) {
+                    assert_no_secret("the arguments of a child", &shown(child, "cmdline"));
+                }
+            }
             match self.child.try_wait() {
                 Ok(Some(status)) => break status,
                 Ok(None) if Instant::now() >= end => {
@@ -119,6 +143,10 @@ impl Running {
         };
         let elapsed = self.started.elapsed();
         let (stdout, stderr) = self.output();
+        if self.searched {
+            assert_no_secret("what Tidegate printed", &stdout);
+            assert_no_secret("what Tidegate printed on stderr", &stderr);
+        }
         Finished { command: std::mem::take(&mut self.command), code: status.code(), stdout, stderr, elapsed }
     }
 
@@ -134,6 +162,31 @@ impl Drop for Running {
             self.kill();
             let _ = self.child.wait();
         }
+        // One whose end nobody waited for has printed something as well.
+        if self.searched && !std::thread::panicking() {
+            let (stdout, stderr) = self.output();
+            assert_no_secret("what Tidegate printed", &(stdout + &stderr));
+        }
+    }
+}
+
+/// Whether a command is a run of Tidegate, be it in an engine's network namespace or under a program that starts it.
+fn is_tidegate(command: &Command) -> bool {
+    let is_it = |word: &OsStr| Path::new(word).file_name().is_some_and(|name| name == "tidegate");
+    let program = command.get_program();
+    is_it(program) || program != "docker" && command.get_args().any(is_it)
+}
+
+/// `tidegate stack config` and `tidegate stack requests` are asked to show everything, as the stock client's commands do.
+fn shows_everything(command: &Command) -> bool {
+    let words: Vec<&OsStr> = command.get_args().collect();
+    words.windows(2).any(|pair| pair[0] == "stack" && (pair[1] == "config" || pair[1] == "requests"))
+}
+
+#[track_caller]
+fn assert_no_secret(place: &str, text: &str) {
+    for planted in Canary::planted() {
+        planted.assert_absent(place, text);
     }
 }
 
@@ -184,5 +237,51 @@ pub fn wait_for<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option
         }
         assert!(Instant::now() < end, "waited {limit:?} in vain for {what}");
         std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A program named `tidegate` that runs a shell script.
+    fn tidegate(folder: &Path, script: &str, arguments: &[&str]) -> Finished {
+        let program = folder.join("tidegate");
+        let link = std::os::unix::fs::symlink("/bin/sh", &program);
+        link.unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+        run(Command::new(program).args(["-c", script]).args(arguments), Duration::from_secs(10))
+    }
+
+    fn planted() -> (tempfile::TempDir, Canary) {
+        let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("no temporary folder: {error}"));
+        (folder, Canary::new("planted-in-a-command"))
+    }
+
+    #[test]
+    #[should_panic(expected = "is in what Tidegate printed on stderr")]
+    fn a_secret_that_tidegate_prints_fails_the_test() {
+        let (folder, _canary) = planted();
+        tidegate(folder.path(), "echo fine; echo planted-in-a''-command >&2", &[]);
+    }
+
+    #[test]
+    #[should_panic(expected = "is in its own arguments")]
+    fn a_secret_that_tidegate_is_given_as_an_argument_fails_the_test() {
+        let (folder, _canary) = planted();
+        tidegate(folder.path(), "true", &["planted-in-a-command"]);
+    }
+
+    #[test]
+    #[should_panic(expected = "is in the arguments of a child")]
+    fn a_secret_that_a_child_is_given_as_an_argument_fails_the_test() {
+        let (folder, _canary) = planted();
+        tidegate(folder.path(), "/bin/sh -c 'sleep 2; true' planted-in-a''-command; true", &[]);
+    }
+
+    #[test]
+    fn other_programs_and_what_shows_everything_may_print_it() {
+        let (folder, _canary) = planted();
+        tidegate(folder.path(), "echo planted-in-a''-command", &["stack", "config"]).expect_success();
+        run(Command::new("echo").arg("planted-in-a-command"), Duration::from_secs(10)).expect_success();
     }
 }

@@ -7,6 +7,7 @@ pub mod cluster;
 pub mod command;
 pub mod engine;
 pub mod postgres;
+pub mod processes;
 pub mod python;
 pub mod registry;
 mod shell_image;

@@ -15,6 +15,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::canary::Canary;
+
 /// The superuser's name in every test server.
 pub const SUPERUSER: &str = "postgres";
 /// The superuser's password in every test server: a canary that must never be seen in any output.
@@ -220,6 +222,8 @@ impl Prepared {
 
     /// Starts the server and waits until it answers.
     pub fn run(self, settings: &[(&str, &str)]) -> Postgres {
+        // Known to the whole test process, so that no output of Tidegate may hold it.
+        Canary::new(PASSWORD);
         let Self { folder, port, bin } = self;
         let mut command = as_server_user(&bin.join("postgres"));
         command.push("-D".to_owned());

@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::canary::Canary;
 use crate::command::{self, Finished, Running, wait_for};
 use crate::engine::{Engine, root};
 
@@ -33,10 +34,12 @@ impl<'engine> Stack<'engine> {
     /// A name and an environment; nothing is deployed.
     pub fn new(engine: &'engine Engine, hint: &str) -> Self {
         let number = unique();
+        // Known to the whole test process, so that no output of Tidegate may hold it.
+        let password = Canary::new(format!("canary-{number:06}-{:06}", std::process::id()));
         // 10.128.0.0/9 is outside the engine's own address pool.
         let (high, low) = (128 + (number / 128) % 128, (number % 128) * 2);
         let environment = BTreeMap::from([
-            ("POSTGRES_PASSWORD".to_owned(), format!("canary-{number}-{}", std::process::id())),
+            ("POSTGRES_PASSWORD".to_owned(), password.text().to_owned()),
             ("FRONT_SUBNET".to_owned(), format!("10.{high}.{low}.0/24")),
             ("BACK_SUBNET".to_owned(), format!("10.{high}.{}.0/24", low + 1)),
             ("API_PORT".to_owned(), (20000 + number % 20000).to_string()),

@@ -9,6 +9,9 @@ use jiff::Timestamp;
 
 use crate::exit::{Code, Failure};
 
+/// The variables that git needs to find itself and its settings.
+const KEPT_FOR_GIT: [&str; 5] = ["PATH", "HOME", "USER", "LANG", "XDG_CONFIG_HOME"];
+
 /// What the release is made from.
 #[derive(Clone, Debug, Args)]
 pub struct SourceArgs {
@@ -45,7 +48,13 @@ fn time(text: &str) -> Result<Timestamp, Failure> {
 fn of_repository(files: &[PathBuf]) -> Option<(String, Timestamp)> {
     let file = files.first().filter(|file| *file != Path::new("-"))?;
     let folder = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // What git runs in its turn is the repository's choice; the deployer's secrets are not for it.
+    let kept =
+        |name: &str| KEPT_FOR_GIT.contains(&name) || name.starts_with("GIT_") || name.starts_with("LC_");
+    let environment = std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(kept));
     let shown = Command::new("git")
+        .env_clear()
+        .envs(environment)
         .arg("-C")
         .arg(folder)
         .args(["log", "-1", "--format=%H %ct"])

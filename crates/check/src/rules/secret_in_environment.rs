@@ -1,11 +1,10 @@
 //! A secret that everyone who may look at a service can read.
 
-use diagnostics::Severity;
+use diagnostics::{Severity, secrets as secret};
 use stackfile::model::{EnvFile, Located, Service};
 
 use crate::context::Context;
 use crate::rule::{Draft, Example, Rule};
-use crate::secret;
 
 pub(crate) static RULE: Rule = Rule {
     name: "secret-in-environment",

@@ -74,7 +74,9 @@ pub(crate) async fn run(
     password: Option<&Secret>,
     watch: &mut impl Watch,
 ) -> Result<Run, MigrateError> {
-    let hidden = |text: &str| password.map_or_else(|| text.to_owned(), |password| password.redact(text));
+    // What the project's own Python prints may be any variable of its environment.
+    let secrets: Vec<Secret> = variables.secrets().chain(password.cloned()).collect();
+    let hidden = |text: &str| secrets.iter().fold(text.to_owned(), |text, secret| secret.redact(&text));
     let (messages, mut told) = mpsc::unbounded_channel();
     // Without the bridge the run is less talkative, not less safe.
     let bridge = Bridge::open(messages).ok();

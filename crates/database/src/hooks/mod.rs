@@ -85,7 +85,17 @@ impl TryFrom<Written> for Hook {
 impl Hook {
     /// Reads a JSON list of hooks.
     pub fn list(text: &str) -> Result<Vec<Self>, HookError> {
-        serde_json::from_str(text).map_err(|error| HookError { reason: error.to_string() })
+        serde_json::from_str(text).map_err(|error| {
+            let reason = error.to_string();
+            // The parser repeats a text that stands where none may: a whole command, whose arguments can be secrets.
+            let repeats = reason.contains("string \"");
+            let place = format!(
+                "a text stands where a map or a list must, in line {}, column {}",
+                error.line(),
+                error.column()
+            );
+            HookError { reason: if repeats { place } else { reason } }
+        })
     }
 
     /// `seed.sql`, or the program of a command: its name in messages and in the record. Not the whole command, whose
@@ -109,6 +119,14 @@ mod tests {
         assert_eq!(hooks[0].environments, [Environment::Staging, Environment::Development]);
         assert_eq!(hooks[1].environments, [Environment::Production, Environment::Staging]);
         assert_eq!((hooks[0].name(), hooks[1].name()), ("a.sql".to_owned(), "seed".to_owned()));
+    }
+
+    #[test]
+    fn a_command_that_is_not_understood_is_not_shown() {
+        for text in [r#"["seed --token hunter2"]"#, r#"[{"command": "seed", "in": "hunter2"}]"#] {
+            let error = Hook::list(text).unwrap_err().to_string();
+            assert!(error.contains("line 1, column") && !error.contains("hunter2"), "{error}");
+        }
     }
 
     #[test]

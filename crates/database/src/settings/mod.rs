@@ -13,6 +13,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::process::Command;
 
+use diagnostics::secrets;
+
 use crate::secret::Secret;
 
 /// The variables that may hold a whole URL, the first wins. Each also has a `_FILE` form that names a file.
@@ -184,6 +186,16 @@ impl Variables {
     /// A variable that is set, not empty and UTF-8.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(OsStr::new(name)).and_then(|value| value.to_str()).filter(|value| !value.is_empty())
+    }
+
+    /// The values of those that are named like a secret, and the passwords in addresses.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = Secret> {
+        let texts = self.0.iter().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
+        texts.flat_map(|(name, value)| {
+            let whole = secrets::is_name(name) && !secrets::is_harmless(value);
+            let password = secrets::url_password(value).map(|range| Secret::new(url::decode(&value[range])));
+            whole.then(|| Secret::new(value)).into_iter().chain(password)
+        })
     }
 
     /// All of them, for a child.

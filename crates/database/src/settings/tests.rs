@@ -40,6 +40,17 @@ fn passwords_are_decoded_and_hidden() {
 }
 
 #[test]
+fn a_password_that_is_not_encoded_is_read_as_sqlalchemy_does_or_not_shown() {
+    let found = url("postgresql://u:p?s@h/d?sslmode=require");
+    assert_eq!(found.password.as_ref().map(Secret::reveal), Some("p?s"));
+    assert_eq!((found.place().as_str(), found.tls.mode), ("u@h:5432/d", TlsMode::Require));
+    assert_eq!(url("postgresql://h/d?user=a%40b").place(), "a@b@h:5432/d");
+    // What is left where no `@` says that it was a password.
+    let error = settings(&[("DATABASE_URL", "postgresql://u:hunter2")]).unwrap_err();
+    assert!(!format!("{error} {error:?} {}", error.hint()).contains("hunter2"), "{error}");
+}
+
+#[test]
 fn options_and_encryption_come_from_the_query() {
     let settings =
         url("postgresql://u@h/d?options=-csearch_path%3Dapp&sslmode=verify-full&sslrootcert=/ca.pem");
@@ -112,7 +123,7 @@ fn refusals_say_what_to_write_and_never_show_the_url() {
         ("u:hunter22@h/d", "DATABASE_URL is not a PostgreSQL URL: it has no ://"),
         (
             "postgresql://u:hunter22@h:port/d",
-            "the port in DATABASE_URL is \"port\", but a port is a number from 1 to 65535",
+            "DATABASE_URL is not a PostgreSQL URL: its port is not a number from 1 to 65535",
         ),
         (
             "postgresql://u:hunter22@h/d?sslmode=on",

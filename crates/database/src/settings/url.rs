@@ -15,9 +15,8 @@ pub(super) fn parse(text: &str, source: &str) -> Result<Partial, SettingsError> 
     if !matches!(dialect, "postgresql" | "postgres") {
         return Err(wrong(&format!("it is for {dialect:?}, and Tidegate speaks only PostgreSQL")));
     }
+    let (login, rest) = login_end(rest).map_or((None, rest), |at| (Some(&rest[..at]), &rest[at + 1..]));
     let (rest, query) = rest.split_once('?').map_or((rest, ""), |(rest, query)| (rest, query));
-    // An `@` in a password should be encoded, but is often not; no host has one.
-    let (login, rest) = rest.rsplit_once('@').map_or((None, rest), |(login, rest)| (Some(login), rest));
     let (hosts, database) = rest.split_once('/').map_or((rest, None), |(hosts, name)| (hosts, Some(name)));
     let mut partial = Partial::default();
     if let Some(login) = login {
@@ -36,6 +35,16 @@ pub(super) fn parse(text: &str, source: &str) -> Result<Partial, SettingsError> 
     Ok(partial)
 }
 
+/// Where the `@` behind the login is. One in a password should be encoded, but is often not; no host has one. A password may
+/// have a `?` in it, as it may for `SQLAlchemy`.
+fn login_end(rest: &str) -> Option<usize> {
+    let before_query = rest.find('?').unwrap_or(rest.len());
+    rest[..before_query].rfind('@').or_else(|| {
+        let first = rest.find([':', '/', '?', '@'])?;
+        rest[first..].starts_with(':').then(|| rest.find('@'))?
+    })
+}
+
 /// `HOST`, `HOST:PORT` or `[IPV6]:PORT`.
 fn split_host(text: &str, source: &str) -> Result<(String, Option<u16>), SettingsError> {
     if text.starts_with('/') {
@@ -43,20 +52,22 @@ fn split_host(text: &str, source: &str) -> Result<(String, Option<u16>), Setting
     }
     if let Some((address, after)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         let own = after.strip_prefix(':').filter(|digits| !digits.is_empty());
-        return Ok((address.to_owned(), own.map(|own| port(source_port(source).as_str(), own)).transpose()?));
+        return Ok((address.to_owned(), own.map(|own| port_in(source, own)).transpose()?));
     }
     match text.split_once(':') {
         Some((host, "")) => Ok((host.to_owned(), None)),
-        Some((host, own)) if !own.contains(':') => {
-            Ok((host.to_owned(), Some(port(&source_port(source), own)?)))
-        }
+        Some((host, own)) if !own.contains(':') => Ok((host.to_owned(), Some(port_in(source, own)?))),
         // An IPv6 address without its brackets.
         _ => Ok((text.to_owned(), None)),
     }
 }
 
-fn source_port(source: &str) -> String {
-    format!("the port in {source}")
+/// A port in a URL. What stands in its place is not shown: it may be the rest of a password that is not encoded.
+fn port_in(source: &str, text: &str) -> Result<u16, SettingsError> {
+    port("", text).map_err(|_| SettingsError::Url {
+        source_name: source.to_owned(),
+        reason: "its port is not a number from 1 to 65535".to_owned(),
+    })
 }
 
 /// One option of the query; those of the driver alone (`connect_timeout`, `prepared_statement_cache_size`) are
@@ -101,7 +112,7 @@ fn option(partial: &mut Partial, key: &str, value: &str, source: &str) -> Result
 }
 
 /// Percent-decoding; an escape that is not one stays as it is, as in Python's `unquote`.
-fn decode(text: &str) -> String {
+pub(super) fn decode(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;

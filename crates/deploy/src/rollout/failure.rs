@@ -9,6 +9,7 @@ use super::{Rollout, Stop};
 use crate::error::{Error, Restored};
 use crate::event::Event;
 use crate::gate::Crossed;
+use crate::hidden::Hidden;
 use crate::plan::Action;
 use crate::release::State;
 use crate::rollback::Rollback;
@@ -18,12 +19,13 @@ impl<A: Api> Rollout<'_, A> {
     /// Puts everything back, records it, and makes the error that tells the operator.
     pub(super) async fn fail(&self, stop: Stop, crossed: Option<Crossed>, elapsed: Duration) -> Error {
         let release = self.plan.number;
+        let stop = stop.without(self.hidden);
         let database = crossed.as_ref().and_then(Crossed::left_behind);
         let reason = match &stop {
             Stop::Gate { gate, message, .. } => format!("the gate `{gate}` was not crossed: {message}"),
             Stop::Service { reason, .. } => reason.clone(),
             Stop::Interrupted { .. } | Stop::Left => "it was stopped".to_owned(),
-            Stop::Other(error) => error.to_string(),
+            Stop::Other(error) => self.hidden.text(&error.to_string()),
         };
         if self.touched(&stop) {
             (self.sink)(Event::RollingBack { reason: reason.clone() });
@@ -43,7 +45,7 @@ impl<A: Api> Rollout<'_, A> {
             one_shots: self.target.services.values().filter(|w| w.gate).map(|w| w.name.as_str()).collect(),
             sink: self.sink,
         };
-        let mut restored = rollback.run().await;
+        let mut restored = self.hidden.restored(rollback.run().await);
         let state = if restored == Restored::Whole { State::RolledBack } else { State::Incomplete };
         // What is left over is only untidy, and the next release tries again.
         let _ = self.clean_up(state).await;
@@ -67,9 +69,25 @@ impl<A: Api> Rollout<'_, A> {
             Stop::Left => Error::Left { release },
             Stop::Other(error @ (Error::ChangedContent { .. } | Error::LeaseLost { .. })) => error,
             Stop::Other(error) => {
-                let (hint, log) = (error.hint(), Vec::new());
+                let (hint, log) = (error.hint().map(|hint| self.hidden.text(&hint)), Vec::new());
                 Error::Rollout { release, reason, hint, log, restored, database }
             }
+        }
+    }
+}
+
+impl Stop {
+    /// The same without secrets in what others said.
+    fn without(self, hidden: &Hidden) -> Self {
+        let some = |text: Option<String>| text.map(|text| hidden.text(&text));
+        match self {
+            Self::Gate { gate, message, hint, log } => {
+                Self::Gate { gate, message: hidden.text(&message), hint: some(hint), log: hidden.texts(&log) }
+            }
+            Self::Service { reason, hint, log } => {
+                Self::Service { reason: hidden.text(&reason), hint: some(hint), log: hidden.texts(&log) }
+            }
+            other @ (Self::Interrupted { .. } | Self::Left | Self::Other(_)) => other,
         }
     }
 }

@@ -26,6 +26,7 @@ use crate::error::Error;
 use crate::event::{Event, Sink};
 use crate::gate::{self, Crossed};
 use crate::gate_run::{self, GateRun};
+use crate::hidden::Hidden;
 use crate::interrupt::Wish;
 use crate::live::Live;
 use crate::looks::Looks;
@@ -53,6 +54,8 @@ pub(crate) struct Rollout<'a, A> {
     pub options: &'a Options,
     /// Where events go.
     pub sink: Sink<'a>,
+    /// What the words of others are shown and recorded without.
+    pub hidden: &'a Hidden,
     /// Configs to look for beside those of the stack: full names.
     pub configs: Vec<String>,
     /// How to plan.

@@ -79,11 +79,16 @@ fn read(path: &Path) -> Result<Option<String>, Error> {
 }
 
 fn parse<T: for<'de> Deserialize<'de>>(path: &Path, text: &str) -> Result<T, Error> {
-    serde_json::from_str(text).map_err(|error| unreadable(path, &error))
+    // The parser's message could quote the file, which holds credentials too, so only the place is told.
+    serde_json::from_str(text).map_err(|error| {
+        let place = format!("not the expected JSON in line {}, column {}", error.line(), error.column());
+        unreadable(path, &place)
+    })
 }
 
 fn unreadable(path: &Path, error: &dyn std::fmt::Display) -> Error {
-    bad(&path.display().to_string(), format!("this file of the docker client cannot be read: {error}"))
+    let reason = format!("this file of the docker client cannot be read: {error}");
+    Error::BadAddress { address: path.display().to_string(), reason }
 }
 
 /// The folder name under which a context is stored: the SHA-256 of its name.

@@ -132,10 +132,32 @@ fn addresses_are_read_as_the_stock_client_reads_them() {
         ),
         (
             "ssh://u:hunter2@h",
-            "error: cannot use the engine address ssh://...: it holds a password: use a key or the ssh agent",
+            "error: cannot use the engine address ssh://***@h: it holds a password: use a key or the ssh agent",
+        ),
+        (
+            "ssh://ada@h:x",
+            "error: cannot use the engine address ssh://ada@h:x: the port is not a number up to 65535",
         ),
     ] {
         assert_eq!(resolve(Some(address), None, &env), expected, "{address}");
+    }
+}
+
+#[test]
+fn an_address_with_a_login_is_refused_and_the_login_is_not_shown() {
+    let env = Environment::default();
+    for address in [
+        "tcp://ada:hunter2@h:2376",
+        "tcp://hunter2@h",
+        "https://ada:hunter2@h/path",
+        "wss://ada:hunter2@h",
+        "ada:hunter2@h:2375",
+        "ada:hunter2@h://",
+        "ssh://ada:hunter2@h",
+        "tcp://h:1/?token=hunter2",
+    ] {
+        let refused = resolve(Some(address), None, &env);
+        assert!(refused.starts_with("error: ") && !refused.contains("hunter2"), "{address}: {refused}");
     }
 }
 
@@ -149,6 +171,10 @@ fn a_context_that_cannot_be_used_says_which_file_to_look_at() {
     fs::write(home.path().join(".docker/config.json"), "{").unwrap();
     let broken = resolve(None, None, &env);
     assert!(broken.contains("config.json") && broken.contains("cannot be read"), "{broken}");
+
+    fs::write(home.path().join(".docker/config.json"), r#"{"currentContext": ["hunter2"]}"#).unwrap();
+    let broken = resolve(None, None, &env);
+    assert!(broken.contains("line 1, column") && !broken.contains("hunter2"), "{broken}");
 
     let key = super::context::hex_of_name("lax");
     let meta = home.path().join(".docker/contexts/meta").join(key);

@@ -64,6 +64,8 @@ pub fn notice(line: &str) {
 
 /// Reports a finding that does not stop the work.
 pub fn warning(diagnostic: &Diagnostic, global: &Global) {
+    // Its source line may hold a secret, and so may what it quotes.
+    let diagnostic = &::check::without_secrets(diagnostic);
     if global.output == OutputFormat::Json {
         line(&serde_json::json!({ "event": "warning", "message": diagnostic.to_string(), "diagnostic": diagnostic }).to_string());
         return;
@@ -77,28 +79,29 @@ pub fn warning(diagnostic: &Diagnostic, global: &Global) {
 
 /// Reports a failure: on stderr for people, as a last JSON line on stdout for machines.
 pub fn failure(failure: &Failure, global: &Global) {
+    let diagnostics: Vec<Diagnostic> = failure.diagnostics.iter().map(::check::without_secrets).collect();
     if global.output == OutputFormat::Json {
         let object = serde_json::json!({
             "event": "error",
             "code": failure.code as u8,
             "message": failure.message,
             "hint": failure.hint,
-            "diagnostics": failure.diagnostics,
+            "diagnostics": diagnostics,
             "details": failure.details,
             "log": failure.log,
         });
         line(&object.to_string());
         return;
     }
-    let _ = std::io::stderr().write_all(failure_text(failure, style(global)).as_bytes());
+    let _ = std::io::stderr().write_all(failure_text(failure, &diagnostics, style(global)).as_bytes());
     if is_github() || global.output == OutputFormat::Github {
-        let _ = std::io::stderr().write_all(annotations(failure).as_bytes());
+        let _ = std::io::stderr().write_all(annotations(failure, &diagnostics).as_bytes());
     }
 }
 
-fn failure_text(failure: &Failure, style: Style) -> String {
+fn failure_text(failure: &Failure, diagnostics: &[Diagnostic], style: Style) -> String {
     let mut text = String::new();
-    for diagnostic in &failure.diagnostics {
+    for diagnostic in diagnostics {
         text.push_str(&diagnostic.render(style));
         text.push_str("\n\n");
     }
@@ -132,11 +135,11 @@ pub fn paint(word: &str, colour: anstyle::AnsiColor, style: Style) -> String {
 }
 
 /// Workflow commands that GitHub shows beside the changed lines.
-fn annotations(failure: &Failure) -> String {
-    if failure.diagnostics.is_empty() {
+fn annotations(failure: &Failure, diagnostics: &[Diagnostic]) -> String {
+    if diagnostics.is_empty() {
         return format!("::error::{}\n", escape(&failure.message));
     }
-    failure.diagnostics.iter().map(annotation).collect()
+    diagnostics.iter().map(annotation).collect()
 }
 
 /// A workflow command for one finding.

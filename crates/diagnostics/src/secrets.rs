@@ -1,4 +1,5 @@
-//! What looks like a secret: names of variables, and values that can be nothing else.
+//! What looks like a secret: names of variables, and values that can be nothing else. Here, because everything that quotes
+//! input or repeats others' words must agree on it.
 
 use std::sync::LazyLock;
 
@@ -79,7 +80,7 @@ static REFERENCE: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"^\$(?:[A-Za-z_]\w*|\{[A-Za-z_]\w*(?::?\?[^}]*)?\})$").ok());
 
 /// Whether a variable of this name holds a secret.
-pub(crate) fn is_name(name: &str) -> bool {
+pub fn is_name(name: &str) -> bool {
     let words = words(name);
     if words.last().is_some_and(|last| HARMLESS.contains(&last.as_str())) {
         return false;
@@ -109,29 +110,68 @@ fn words(name: &str) -> Vec<String> {
 }
 
 /// Whether a value is a secret whatever its name is: a key, or an address with a password.
-pub(crate) fn is_value(value: &str) -> bool {
+pub fn is_value(value: &str) -> bool {
     value.contains("PRIVATE KEY-----") || url_password(value).is_some()
 }
 
 /// Where the password of an address is in a text.
-pub(crate) fn url_password(text: &str) -> Option<std::ops::Range<usize>> {
+pub fn url_password(text: &str) -> Option<std::ops::Range<usize>> {
     let found = URL_PASSWORD.as_ref()?.captures(text)?.get(1)?;
     Some(found.range()).filter(|_| !is_reference(found.as_str()))
 }
 
 /// Whether a text only refers to a value that is elsewhere: `$NAME`, `${NAME}` or `${NAME:?message}`.
-pub(crate) fn is_reference(text: &str) -> bool {
+pub fn is_reference(text: &str) -> bool {
     REFERENCE.as_ref().is_some_and(|reference| reference.is_match(text))
 }
 
 /// Whether a value holds no secret, though its variable is named like one.
-pub(crate) fn is_harmless(value: &str) -> bool {
+pub fn is_harmless(value: &str) -> bool {
     value.is_empty() || value.starts_with("/run/secrets/") || matches!(value, "true" | "false" | "yes" | "no")
+}
+
+/// A text of `NAME=value` lines with everything but the names starred out, byte for byte, so that places in it stay right. For
+/// sources that findings quote: any value can be a secret, and a line without a name may be the rest of one.
+pub fn without_values(text: &str) -> String {
+    let is_name = |name: &&str| {
+        let name = name.trim_start().strip_prefix("export ").unwrap_or(name).trim();
+        name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))
+    };
+    let line = |line: &str| {
+        let name = line.split_once('=').map(|(name, _)| name).filter(is_name);
+        let (name, value) = line.split_at(name.map_or(0, |name| name.len() + 1));
+        format!("{name}{}", starred(value))
+    };
+    text.split_inclusive('\n').map(line).collect()
+}
+
+/// A text with the values starred out that are written behind a secret's name (`db_password = x`), byte for byte.
+pub fn without_named(text: &str) -> String {
+    let line = |line: &str| {
+        let end =
+            line.find(['=', ':']).filter(|end| is_name(line[..*end].trim_matches([' ', '\t', '"', '\''])));
+        let (name, value) = line.split_at(end.map_or(line.len(), |end| end + 1));
+        format!("{name}{}", starred(value))
+    };
+    text.split_inclusive('\n').map(line).collect()
+}
+
+fn starred(text: &str) -> String {
+    let star = |c: char| if c.is_whitespace() { c.to_string() } else { "*".repeat(c.len_utf8()) };
+    text.chars().map(star).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_are_starred_out_and_everything_keeps_its_place() {
+        let text = "A=x y\n# hunter2\nMII+/x==\nexport B=\"é\"\n";
+        assert_eq!(without_values(text), "A=* *\n* *******\n********\nexport B=****\n");
+        let text = "[a]\nurl = x\ndb_password = hunter2\n\"api_key\": 'x'\n";
+        assert_eq!(without_named(text), "[a]\nurl = x\ndb_password = *******\n\"api_key\": ***\n");
+    }
 
     #[test]
     fn names() {

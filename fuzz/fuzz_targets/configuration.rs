@@ -1,0 +1,7 @@
+//! Any text as a configuration. See `bodies.rs`.
+#![no_main]
+
+#[path = "../bodies.rs"]
+mod bodies;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| bodies::configuration(bytes));
