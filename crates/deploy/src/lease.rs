@@ -205,7 +205,9 @@ impl<A: Api> Lease<'_, A> {
             let asked = Instant::now();
             let mut last = None;
             match timeout(left, self.renew_until_done(beat, &mut last)).await {
-                Ok(Ok(())) => renewed = asked,
+                Ok(Ok(())) if asked.elapsed() < STOP_AFTER => renewed = asked,
+                // The process stood still between the question and the answer, for longer than the answer is worth.
+                Ok(Ok(())) => return format!("its renewal took {} s", asked.elapsed().as_secs()),
                 Ok(Err(reason)) => return reason,
                 Err(_) => {
                     let why = last.map(|error| format!(": {error}")).unwrap_or_default();

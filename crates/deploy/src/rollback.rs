@@ -138,6 +138,7 @@ impl<A: Api> Rollback<'_, A> {
             may_replace: &may_replace,
             auth: None,
             keep_force_update: false,
+            resume: false,
         };
         let restored = write::update(self.api, &write).await.map_err(|error| error.to_string())?;
         self.converge(name, &restored, looks).await

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use engine::{Api, Error as EngineError, Secret, Service, Task, TaskFilter};
+use engine::{Api, Error as EngineError, Secret, Service, Task, TaskFilter, UpdateState};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
@@ -54,6 +54,13 @@ pub(crate) struct Write<'a> {
     pub auth: Option<&'a Secret>,
     /// Keep the live `ForceUpdate`, as the official client does (docker/cli, `swarm/deploy_composefile.go`).
     pub keep_force_update: bool,
+    /// Write a spec that is the wanted one already, if Swarm has paused its update: that lets it go on.
+    pub resume: bool,
+}
+
+/// Whether Swarm's updater has stopped half way.
+pub(crate) fn is_paused(service: &Service) -> bool {
+    matches!(service.update_state(), Some(UpdateState::Paused | UpdateState::RollbackPaused))
 }
 
 /// Makes a service's live spec the wanted one; returns the service as read afterwards.
@@ -64,7 +71,7 @@ pub(crate) async fn update<A: Api>(api: &A, write: &Write<'_>) -> Result<Service
             continue;
         };
         let Some(live) = live else { return Err(WriteError::Removed) };
-        if (write.is_ours)(&live.spec) {
+        if (write.is_ours)(&live.spec) && !(write.resume && is_paused(&live)) {
             return Ok(live);
         }
         let blind = planted!(RetryWithoutCompare) && attempt > 0;

@@ -30,7 +30,7 @@ fn no_seed_breaks_an_invariant() {
 }
 
 /// What seeds have shown, each as the shortest list of faults that showed it.
-const REMEMBERED: [(u64, &str, &str); 12] = [
+const REMEMBERED: [(u64, &str, &str); 14] = [
     (
         0,
         "Swarm's own rollback, in the middle of an interrupted release's second run",
@@ -53,6 +53,16 @@ const REMEMBERED: [(u64, &str, &str); 12] = [
         2323,
         "a stack that was recreated twice and put back, on networks that no record knew",
         "release=worker-missing,crash@9679,rival@4372,strategy=recreate",
+    ),
+    (
+        4670,
+        "a process that stood still while its lease was renewed",
+        "22:lost-answer,30:freeze-40761,rival@6831",
+    ),
+    (
+        10_886,
+        "a service whose update Swarm paused in the release before",
+        "release=api-unhealthy,fail-worker@8728,then=1",
     ),
     (
         825,

@@ -120,8 +120,15 @@ impl<A: Api> Rollout<'_, A> {
             let may_replace =
                 |live: &Value| Mark::read(live).is_some_and(|other| other.number == mark.number);
             let (is_ours, may_replace) = (&is_ours, &may_replace);
-            let write =
-                Write { name: &name, spec: &body, is_ours, may_replace, auth: None, keep_force_update: true };
+            let write = Write {
+                name: &name,
+                spec: &body,
+                is_ours,
+                may_replace,
+                auth: None,
+                keep_force_update: true,
+                resume: false,
+            };
             write::update(self.api, &write).await
         };
         written.map(drop).map_err(|error| stop(&name, &error))

@@ -31,6 +31,7 @@ impl<A: Api> Rollout<'_, A> {
             Some(service) => watch::task_ids(self.api, &service.id).await?,
             None => BTreeSet::default(),
         };
+        let paused = before.as_ref().is_some_and(write::is_paused);
         let written = match (&planned.action, before) {
             // It is as it should be, and is only waited for: a deploy that was interrupted may have written it.
             (Action::Unchanged, Some(service)) if !self.is_back(&wanted.name, &service.spec) => {
@@ -38,6 +39,7 @@ impl<A: Api> Rollout<'_, A> {
                     Some(base) if !same(base, &service.spec) => {
                         Err(WriteError::Foreign(spec::diff(base, &service.spec)))
                     }
+                    _ if paused => self.resume(&service).await,
                     _ => Ok(service),
                 }
             }
@@ -58,7 +60,7 @@ impl<A: Api> Rollout<'_, A> {
         };
         let service = written.map_err(|error| stop(&wanted.key, &error))?;
         self.written().insert(wanted.name.clone(), service.spec.clone());
-        let unchanged = planned.action == Action::Unchanged;
+        let unchanged = planned.action == Action::Unchanged && !paused;
         tokio::select! {
             biased;
             result = self.converge(wanted, &service, looks, known, unchanged) => result,
@@ -116,6 +118,22 @@ impl<A: Api> Rollout<'_, A> {
             may_replace: &may_replace,
             auth: wanted.auth.as_ref(),
             keep_force_update: true,
+            resume: false,
+        };
+        write::update(self.api, &write).await
+    }
+
+    /// Lets Swarm go on with an update that it has paused, in an earlier deploy: it does so when the service is written again.
+    async fn resume(&self, service: &Service) -> Result<Service, WriteError> {
+        let is_ours = |live: &Value| same(live, &service.spec);
+        let write = Write {
+            name: service.name(),
+            spec: &service.spec,
+            is_ours: &is_ours,
+            may_replace: &is_ours,
+            auth: None,
+            keep_force_update: true,
+            resume: true,
         };
         write::update(self.api, &write).await
     }
