@@ -27,6 +27,10 @@ const NAMES_A_FILE: [&str; 4] = ["PGPASSFILE", "PGSERVICEFILE", "PGSYSCONFDIR", 
 /// Any configuration.
 pub fn configuration(bytes: &[u8]) {
     let Some((kind, bytes)) = bytes.split_first() else { return };
+    // What the fuzzer writes itself may be told: it is the secret only where this file puts it.
+    if bytes.windows(SECRET.len()).any(|part| part == SECRET.as_bytes()) {
+        return;
+    }
     let text = std::str::from_utf8(bytes).unwrap_or_default();
     match kind % 15 {
         0 => database_url(text),

@@ -94,9 +94,10 @@ impl FileObject {
         K: Into<String>,
         V: Into<String>,
     {
-        let mut spec = Value::clone(&self.spec);
-        spec["Labels"] = labels_value(labels);
-        spec
+        // A spec that is no map is no engine's, and has nothing that could be kept.
+        let mut spec = self.spec.as_object().cloned().unwrap_or_default();
+        spec.insert("Labels".to_owned(), labels_value(labels));
+        Value::Object(spec)
     }
 }
 
@@ -107,4 +108,22 @@ fn labels_value<K: Into<String>, V: Into<String>>(labels: impl IntoIterator<Item
             .map(|(key, value)| (key.into(), Value::String(value.into())))
             .collect::<Map<_, _>>(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn new_labels_replace_the_old_ones_whatever_the_spec_is() {
+        for (spec, expected) in [
+            (json!({ "Name": "a", "Labels": { "x": "y" } }), json!({ "Name": "a", "Labels": { "b": "c" } })),
+            (json!("no spec"), json!({ "Labels": { "b": "c" } })),
+            (Value::Null, json!({ "Labels": { "b": "c" } })),
+        ] {
+            let object = json!({ "ID": "1", "Version": { "Index": 2 }, "Spec": spec });
+            let object: FileObject = serde_json::from_value(object).unwrap();
+            assert_eq!(object.relabelled([("b", "c")]), expected);
+        }
+    }
 }
