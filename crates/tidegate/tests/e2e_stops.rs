@@ -1,5 +1,5 @@
 //! Being stopped and waiting for each other, on a real engine: SIGTERM puts back or leaves, the same command continues;
-//! a deploy that waited yields to a newer one; a lease is shown and broken; eight deployers at once.
+//! a deploy that waited yields to a newer one; a lease is shown and broken; a paused update goes on; eight deployers at once.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -9,12 +9,12 @@ use testbed::command::{Finished, Running, wait_for};
 use testbed::engine::Engine;
 use testbed::stack::{DEPLOY_LIMIT, Stack};
 
-/// A slow update of three services, each after the one before it.
+/// A slow update of three services, each after the one before it. `${MONITOR}` says for how long Swarm watches a new task.
 fn stack_file(stack: &Stack) -> [PathBuf; 1] {
     let service = |name: &str, needs: &str| {
         format!(
             "  {name}: {{image: 'sleeper:${{RELEASE}}', stop_grace_period: 0s, depends_on: [{needs}], \
-             deploy: {{replicas: 2, update_config: {{parallelism: 1, monitor: 2s}}}}}}\n"
+             deploy: {{replicas: 2, update_config: {{parallelism: 1, monitor: '${{MONITOR:-2s}}'}}}}}}\n"
         )
     };
     let services = [service("one", ""), service("two", "one"), service("three", "two")].concat();
@@ -111,6 +111,43 @@ fn who_waited_yields_to_a_newer_release_and_a_lease_is_shown_and_broken() {
     assert_eq!(lost.code, Some(9), "{}", lost.text());
     finish(deploy(&stack, "1", &[])).expect_success();
     assert_eq!(releases(&stack), only("1"));
+}
+
+/// A deploy is killed, a new task fails, and Swarm stops its update half way: the same command again lets it go on.
+#[test]
+fn an_update_that_swarm_has_paused_goes_on_with_the_same_command() {
+    let engine = Engine::start();
+    engine.build_sleeper(&["sleeper:1", "sleeper:2"]);
+    let mut stack = Stack::new(&engine, "paused");
+    // Long enough to find the new container and to end it.
+    stack.environment.insert("MONITOR".to_owned(), "15s".to_owned());
+    finish(deploy(&stack, "1", &[])).expect_success();
+    let service = format!("{}_one", stack.name);
+    let own = format!("label=com.docker.swarm.service.name={service}");
+    let containers = || {
+        let listed = engine.docker(["ps", "--no-trunc", "--filter", &own, "--format", "{{.Image}} {{.ID}}"]);
+        listed.expect_success().stdout.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+
+    let mut killed = deploy(&stack, "2", &[]);
+    reached(&stack, "one", "2");
+    let new = wait_for("a container of the new release", DEPLOY_LIMIT, || {
+        containers().iter().find_map(|line| Some(line.strip_prefix("sleeper:2 ")?.to_owned()))
+    });
+    killed.kill();
+    engine.docker(["kill", &new]).expect_success();
+    finish(killed);
+    wait_for("the pause", DEPLOY_LIMIT, || {
+        let state = engine.docker(["service", "inspect", "--format", "{{.UpdateStatus.State}}", &service]);
+        (state.stdout.trim() == "paused").then_some(())
+    });
+
+    let again = finish(deploy(&stack, "2", &[])).expect_success();
+    assert!(again.stdout.contains("runs release 2"), "{}", again.text());
+    assert_eq!(releases(&stack), only("2"));
+    let running = containers();
+    assert_eq!(running.len(), 2, "{running:?}");
+    assert!(running.iter().all(|line| line.starts_with("sleeper:2 ")), "{running:?}");
 }
 
 /// `TIDEGATE_ROUNDS` makes more of it.
