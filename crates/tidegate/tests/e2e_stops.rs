@@ -120,7 +120,7 @@ fn an_update_that_swarm_has_paused_goes_on_with_the_same_command() {
     engine.build_sleeper(&["sleeper:1", "sleeper:2"]);
     let mut stack = Stack::new(&engine, "paused");
     // Long enough to find the new container and to end it.
-    stack.environment.insert("MONITOR".to_owned(), "15s".to_owned());
+    stack.environment.insert("MONITOR".to_owned(), "8s".to_owned());
     finish(deploy(&stack, "1", &[])).expect_success();
     let service = format!("{}_one", stack.name);
     let own = format!("label=com.docker.swarm.service.name={service}");
