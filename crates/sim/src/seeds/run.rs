@@ -240,7 +240,7 @@ impl Scene<'_> {
             let foreign = self.sim.foreign_services();
             let view = View { before: self.before, after: &after, foreign: &foreign, tasks_failed: failed };
             self.judge.result(result, &view);
-            if !meddled {
+            if !meddled && !self.rollback_hidden() {
                 self.judge.accusation(result);
             }
             let noop = self.faults.0.iter().any(|item| matches!(item, Item::Noop(..)));
@@ -249,6 +249,13 @@ impl Scene<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether Swarm's own rollback of the API may look like somebody's change: who writes the spec that it put back once more
+    /// takes away the only sign that it was Swarm.
+    fn rollback_hidden(&self) -> bool {
+        let rolled_back = matches!(self.faults.second(), Second::ApiCrashes | Second::ApiUnhealthy);
+        rolled_back && self.faults.0.iter().any(|item| matches!(item, Item::Noop(Victim::Api, _)))
     }
 
     /// A further command, now undisturbed, and the same once more.
