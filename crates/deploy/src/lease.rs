@@ -56,6 +56,8 @@ pub(crate) struct Lease<'a, A> {
     stack: &'a str,
     nonce: &'a str,
     id: String,
+    /// When the question was sent whose answer was that it is held.
+    since: Instant,
 }
 
 /// What an attempt to renew the lease found.
@@ -81,6 +83,7 @@ pub(crate) async fn acquire<'a, A: Api>(
     let mut seen: Option<(u64, Instant)> = None;
     let mut announced = false;
     loop {
+        let asked = Instant::now();
         let Some(current) = create(api, stack, &name, holder).await? else {
             // It went away in between, or its creation is not to be seen yet.
             if begun.elapsed() >= wait + LOOK {
@@ -90,8 +93,9 @@ pub(crate) async fn acquire<'a, A: Api>(
             sleep(LOOK).await;
             continue;
         };
-        if current.label(NONCE_LABEL) == Some(&holder.nonce) {
-            return Ok(taken(api, stack, holder, current.id, None, sink));
+        let own = current.label(NONCE_LABEL) == Some(&holder.nonce);
+        if own && asked.elapsed() < STOP_AFTER {
+            return Ok(taken(api, stack, holder, current.id, asked, None, sink));
         }
         let since = match seen {
             Some((version, since)) if version == current.version => since,
@@ -99,10 +103,17 @@ pub(crate) async fn acquire<'a, A: Api>(
         };
         seen = Some((current.version, since));
         let who = current.label(HOLDER_LABEL).unwrap_or("somebody").to_owned();
-        if planted!(LeaseStolen) || since.elapsed() >= TIME_TO_LIVE || is_dead(api, &current, holder).await? {
+        // Its own, of which it heard long after it was so, it takes once more: somebody may be about to take it over.
+        let free = own || planted!(LeaseStolen) || since.elapsed() >= TIME_TO_LIVE;
+        if free || is_dead(api, &current, holder).await? {
             let spec = current.relabelled(labels(stack, holder, 0));
+            let asked = Instant::now();
             match api.update_file_object(FileKind::Config, &current.id, current.version, &spec).await {
-                Ok(()) => return Ok(taken(api, stack, holder, current.id, Some(who), sink)),
+                Ok(()) if asked.elapsed() < STOP_AFTER => {
+                    let from = (!own).then_some(who);
+                    return Ok(taken(api, stack, holder, current.id, asked, from, sink));
+                }
+                Ok(()) => continue,
                 // Somebody else was quicker, it is back after all, or the answer is lost: look again.
                 Err(error) if error.may_have_been_applied() || is_gone(&error) => {}
                 Err(error) => return Err(error.into()),
@@ -124,11 +135,12 @@ fn taken<'a, A>(
     stack: &'a str,
     holder: &'a Holder,
     id: String,
+    since: Instant,
     taken_over_from: Option<String>,
     sink: Sink<'_>,
 ) -> Lease<'a, A> {
     sink(Event::LeaseTaken { taken_over_from });
-    Lease { api, stack, nonce: &holder.nonce, id }
+    Lease { api, stack, nonce: &holder.nonce, id, since }
 }
 
 /// Creates the lease, or reads the one that is there. `None`: it went away in between.
@@ -195,7 +207,10 @@ impl<A: Api> Lease<'_, A> {
 
     /// Renews the lease until it is lost; returns how.
     async fn keep_alive(&self) -> String {
-        let mut renewed = Instant::now();
+        let mut renewed = self.since;
+        if renewed.elapsed() >= STOP_AFTER {
+            return format!("nothing was done with it for {} s", renewed.elapsed().as_secs());
+        }
         let mut beat = 0;
         loop {
             sleep(BEAT).await;

@@ -126,6 +126,10 @@ pub(crate) async fn create<A: Api>(
 
 /// How long the tasks of a removed service may take to end, beside the time that its spec gives them to stop.
 pub(crate) const REMOVAL: Duration = Duration::from_mins(2);
+/// A removal cannot name a version, as an update does: what it is decided on should not be older than this.
+const FRESH: Duration = Duration::from_millis(250);
+/// How often an engine that answers more slowly is asked for it.
+const LOOKS: u32 = 5;
 /// What a container gets to stop where its spec says nothing (moby, `daemon/stop.go`).
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -178,11 +182,18 @@ pub(crate) async fn remove<A: Api>(
 ) -> Result<Option<Going>, RemoveError> {
     let begun = Instant::now();
     let patient = |error: &EngineError| error.is_transient() && begun.elapsed() < REMOVAL;
-    let (mut pause, mut going) = (PAUSE, None);
+    let (mut pause, mut going, mut looks) = (PAUSE, None, 0);
     loop {
+        let asked = Instant::now();
+        looks += 1;
         match api.service(id).await {
             Ok(None) => return Ok(going),
-            Ok(Some(live)) if may_remove(&live.spec) => going = Some(Going::of(&live)),
+            Ok(Some(live)) if may_remove(&live.spec) => {
+                going = Some(Going::of(&live));
+                if asked.elapsed() > FRESH && looks < LOOKS {
+                    continue;
+                }
+            }
             Ok(Some(_)) => return Err(RemoveError::Foreign),
             Err(error) if patient(&error) => {
                 back_off(&mut pause).await;

@@ -30,7 +30,7 @@ fn no_seed_breaks_an_invariant() {
 }
 
 /// What seeds have shown, each as the shortest list of faults that showed it.
-const REMEMBERED: [(u64, &str, &str); 14] = [
+const REMEMBERED: [(u64, &str, &str); 16] = [
     (
         0,
         "Swarm's own rollback, in the middle of an interrupted release's second run",
@@ -58,6 +58,12 @@ const REMEMBERED: [(u64, &str, &str); 14] = [
         4670,
         "a process that stood still while its lease was renewed",
         "22:lost-answer,30:freeze-40761,rival@6831",
+    ),
+    (256_872, "a process that stood still while it took its lease", "14:freeze-49806,rival@5996"),
+    (
+        266_626,
+        "an edit while the answer before a removal is late",
+        "release=worker-missing,97:late-1044,w1:lost-request,edit-mail@w10",
     ),
     (
         10_886,
