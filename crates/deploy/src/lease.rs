@@ -113,8 +113,8 @@ pub(crate) async fn acquire<'a, A: Api>(
                     let from = (!own).then_some(who);
                     return Ok(taken(api, stack, holder, current.id, asked, from, sink));
                 }
-                Ok(()) => continue,
-                // Somebody else was quicker, it is back after all, or the answer is lost: look again.
+                // The answer is too old, somebody else was quicker, it is back after all, or the answer is lost: look again.
+                Ok(()) => {}
                 Err(error) if error.may_have_been_applied() || is_gone(&error) => {}
                 Err(error) => return Err(error.into()),
             }

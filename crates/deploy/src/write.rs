@@ -65,13 +65,13 @@ pub(crate) fn is_paused(service: &Service) -> bool {
 
 /// Makes a service's live spec the wanted one; returns the service as read afterwards.
 pub(crate) async fn update<A: Api>(api: &A, write: &Write<'_>) -> Result<Service, WriteError> {
-    let mut pause = PAUSE;
+    let (mut pause, mut resume) = (PAUSE, write.resume);
     for attempt in 0..ATTEMPTS {
         let Some(live) = settle(api.service(write.name).await, &mut pause).await? else {
             continue;
         };
         let Some(live) = live else { return Err(WriteError::Removed) };
-        if (write.is_ours)(&live.spec) && !(write.resume && is_paused(&live)) {
+        if (write.is_ours)(&live.spec) && !(resume && is_paused(&live)) {
             return Ok(live);
         }
         let blind = planted!(RetryWithoutCompare) && attempt > 0;
@@ -80,7 +80,9 @@ pub(crate) async fn update<A: Api>(api: &A, write: &Write<'_>) -> Result<Service
         }
         let spec = with_force_update(write, &live.spec);
         match api.update_service(&live.id, live.version, &spec, write.auth).await {
-            Ok(_) | Err(EngineError::OutOfSequence { .. }) => {}
+            // If Swarm stops again, it has its reasons.
+            Ok(_) => resume = false,
+            Err(EngineError::OutOfSequence { .. }) => {}
             Err(error) if planted!(AmbiguousIsSuccess) && error.may_have_been_applied() => {
                 return Ok(Service { spec: spec.into(), ..live });
             }
