@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use diagnostics::secrets::percent_encoded;
+
 /// What is shown in place of a secret.
 const HIDDEN: &str = "********";
 /// A secret shorter than this is taken out of foreign text only where its context shows that it is one: the
@@ -28,7 +30,7 @@ impl Secret {
             return text.to_owned();
         }
         let mut text = text.to_owned();
-        let encoded = percent_encode(&self.0);
+        let encoded = percent_encoded(&self.0);
         let escaped = self.0.replace('\\', r"\\").replace(':', r"\:");
         for form in [self.0.as_str(), &encoded, &encoded.replace("%20", "+"), &escaped] {
             if form.len() >= LONG_ENOUGH_TO_BE_UNIQUE {
@@ -54,20 +56,6 @@ impl fmt::Display for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(HIDDEN)
     }
-}
-
-/// RFC 3986: everything but the unreserved characters is encoded, as `SQLAlchemy` and most people's scripts do.
-fn percent_encode(text: &str) -> String {
-    use fmt::Write;
-    text.bytes().fold(String::new(), |mut encoded, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing to a String cannot fail.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-        encoded
-    })
 }
 
 #[cfg(test)]

@@ -218,7 +218,12 @@ impl Found {
             if value.len() >= UNIQUE && !self.open.contains(&value) {
                 // As JSON has it, and as an address has it.
                 let quoted = Value::from(value.as_str()).to_string();
-                let forms = [quoted.trim_matches('"').to_owned(), percent(&value), unpercent(&value), value];
+                let forms = [
+                    quoted.trim_matches('"').to_owned(),
+                    secrets::percent_encoded(&value),
+                    secrets::percent_decoded(&value),
+                    value,
+                ];
                 hidden.everywhere.extend(forms);
                 continue;
             }
@@ -241,33 +246,6 @@ fn may_be_secret(name: &str) -> bool {
     const HINTS: [&str; 6] = ["pass", "pwd", "secret", "token", "key", "credential"];
     let bytes = name.as_bytes();
     HINTS.iter().any(|hint| bytes.windows(hint.len()).any(|part| part.eq_ignore_ascii_case(hint.as_bytes())))
-}
-
-/// As an address has it (RFC 3986).
-fn percent(text: &str) -> String {
-    let escaped = |byte: u8| {
-        let plain = byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-        if plain { char::from(byte).to_string() } else { format!("%{byte:02X}") }
-    };
-    text.bytes().map(escaped).collect()
-}
-
-/// What an address means; an escape that is none stays as it is.
-fn unpercent(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        let digits =
-            after.get(..2).filter(|_| first == b'%').and_then(|digits| std::str::from_utf8(digits).ok());
-        if let Some(byte) = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            bytes.push(byte);
-            rest = &after[2..];
-        } else {
-            bytes.push(first);
-            rest = after;
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]

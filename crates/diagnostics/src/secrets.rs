@@ -1,6 +1,7 @@
 //! What looks like a secret: names of variables, and values that can be nothing else. Here, because everything that quotes
 //! input or repeats others' words must agree on it.
 
+use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -161,6 +162,38 @@ fn starred(text: &str) -> String {
     text.chars().map(star).collect()
 }
 
+/// A text as an address has it: everything but the unreserved characters is encoded (RFC 3986), as `SQLAlchemy` and most people's
+/// scripts do.
+pub fn percent_encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut encoded, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+        encoded
+    })
+}
+
+/// What a text of an address means; an escape that is none stays as it is, as in Python's `unquote`.
+pub fn percent_decoded(text: &str) -> String {
+    let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        let digits = after.first().and_then(digit).zip(after.get(1).and_then(digit));
+        if let Some((high, low)) = digits.filter(|_| first == b'%') {
+            decoded.push(high * 16 + low);
+            rest = &after[2..];
+        } else {
+            decoded.push(first);
+            rest = after;
+        }
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,6 +204,15 @@ mod tests {
         assert_eq!(without_values(text), "A=* *\n* *******\n********\nexport B=****\n");
         let text = "[a]\nurl = x\ndb_password = hunter2\n\"api_key\": 'x'\n";
         assert_eq!(without_named(text), "[a]\nurl = x\ndb_password = *******\n\"api_key\": ***\n");
+    }
+
+    #[test]
+    fn addresses() {
+        assert_eq!(percent_encoded("pa55:w@rd \u{e9}~"), "pa55%3Aw%40rd%20%C3%A9~");
+        assert_eq!(percent_decoded("pa55%3aw%40rd%20%C3%A9~"), "pa55:w@rd \u{e9}~");
+        for none in ["%", "%4", "%zz", "%+1", "100%"] {
+            assert_eq!(percent_decoded(none), none);
+        }
     }
 
     #[test]

@@ -193,7 +193,8 @@ impl Variables {
         let texts = self.0.iter().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
         texts.flat_map(|(name, value)| {
             let whole = secrets::is_name(name) && !secrets::is_harmless(value);
-            let password = secrets::url_password(value).map(|range| Secret::new(url::decode(&value[range])));
+            let password = secrets::url_password(value)
+                .map(|range| Secret::new(secrets::percent_decoded(&value[range])));
             whole.then(|| Secret::new(value)).into_iter().chain(password)
         })
     }

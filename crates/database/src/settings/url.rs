@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use diagnostics::secrets::percent_decoded as decode;
+
 use super::{Partial, SettingsError, port, tls_mode};
 use crate::secret::Secret;
 
@@ -109,26 +111,4 @@ fn option(partial: &mut Partial, key: &str, value: &str, source: &str) -> Result
         _ => {}
     }
     Ok(())
-}
-
-/// Percent-decoding; an escape that is not one stays as it is, as in Python's `unquote`.
-pub(super) fn decode(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let escape = bytes.get(at + 1..at + 3).filter(|_| bytes[at] == b'%');
-        let value = escape.and_then(|digits| {
-            let digits = std::str::from_utf8(digits).ok()?;
-            u8::from_str_radix(digits, 16).ok()
-        });
-        if let Some(value) = value {
-            decoded.push(value);
-            at += 3;
-        } else {
-            decoded.push(bytes[at]);
-            at += 1;
-        }
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
 }
